@@ -1,0 +1,1 @@
+"""What understands and paints pixels. It does not know the document or the window."""

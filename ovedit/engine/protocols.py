@@ -1,0 +1,126 @@
+"""What the rest of the program may ask of an engine, and how it listens and cancels meanwhile."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Protocol, runtime_checkable
+
+from ovedit.engine.requests import (
+    EditKind,
+    EditRequest,
+    EditResult,
+    Pixels,
+    PointRequest,
+    PointResult,
+    Request,
+    Result,
+    SegmentRequest,
+    SegmentResult,
+)
+from ovedit.errors import Cancelled
+from ovedit.geometry import Rect
+
+
+class CancelToken:
+    """Set by anyone, checked by the engine at least once a step, a batch or a download chunk."""
+
+    def __init__(self) -> None:
+        self._event = threading.Event()
+
+    def cancel(self) -> None:
+        """Ask the work to stop."""
+        self._event.set()
+
+    @property
+    def cancelled(self) -> bool:
+        """Whether someone asked."""
+        return self._event.is_set()
+
+    def check(self) -> None:
+        """Raise `Cancelled` if someone asked."""
+        if self._event.is_set():
+            raise Cancelled()
+
+
+@dataclass(frozen=True, eq=False)
+class Preview:
+    """A coarse picture of the result so far, to be shown in place: pixels (h, w, 4) over `rect`."""
+
+    pixels: Pixels
+    rect: Rect
+
+
+class Progress(Protocol):
+    """How an engine reports: the fraction done in [0, 1], what it is doing, a preview if any."""
+
+    def __call__(self, fraction: float, step: str = "", preview: Preview | None = None) -> None: ...
+
+
+def silent(fraction: float, step: str = "", preview: Preview | None = None) -> None:
+    """A `Progress` for callers that do not listen."""
+
+
+@dataclass(frozen=True)
+class EngineInfo:
+    """What an engine is and can do, known without building it.
+
+    name: what --engine takes; title: what the window shows; needs: what has to be installed, empty
+    for an engine that is always there; selects: whether it answers phrases; edits: the kinds of
+    edit it does; good_at, bad_at: one honest sentence each.
+    """
+
+    name: str
+    title: str
+    selects: bool
+    edits: frozenset[EditKind] = field(default_factory=frozenset)
+    needs: str = ""
+    available: bool = True
+    good_at: str = ""
+    bad_at: str = ""
+
+
+@runtime_checkable
+class Segmenter(Protocol):
+    """Answers phrases with masks."""
+
+    def segment(
+        self, request: SegmentRequest, progress: Progress, cancel: CancelToken
+    ) -> SegmentResult:
+        """Answer every phrase. Raises `EngineError` where it cannot, `Cancelled` when asked to."""
+        ...
+
+
+@runtime_checkable
+class PointSegmenter(Protocol):
+    """Answers clicks and boxes with a mask."""
+
+    def segment_points(
+        self, request: PointRequest, progress: Progress, cancel: CancelToken
+    ) -> PointResult:
+        """The mask at the points. Raises like `Segmenter.segment`."""
+        ...
+
+
+@runtime_checkable
+class Inpainter(Protocol):
+    """Removes, replaces and restyles."""
+
+    def edit(self, request: EditRequest, progress: Progress, cancel: CancelToken) -> EditResult:
+        """New pixels for the masked area. Raises `CannotDoError` where it is not able to."""
+        ...
+
+
+class EngineProvider(Protocol):
+    """All engines behind one door: builds one when it is first asked something."""
+
+    def engines(self) -> Sequence[EngineInfo]:
+        """Every engine known, the always-there one first."""
+        ...
+
+    def answer(
+        self, engine: str, request: Request, progress: Progress, cancel: CancelToken
+    ) -> Result:
+        """Let the named engine answer. Raises `EngineMissingError` for a name not known."""
+        ...

@@ -1,0 +1,1 @@
+"""Files: pictures, OpenRaster projects, masks, autosave. Every save is atomic."""

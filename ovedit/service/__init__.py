@@ -1,0 +1,1 @@
+"""The model service: one worker thread that owns every engine. QtCore only."""

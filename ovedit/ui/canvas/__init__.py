@@ -1,0 +1,1 @@
+"""The canvas: view, rendering, overlays."""

@@ -1,0 +1,1 @@
+"""Tools: objects that turn pointer events into document changes."""
