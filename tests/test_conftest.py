@@ -13,7 +13,7 @@ CONFTEST = Path(__file__).with_name("conftest.py")
 
 def outcome_of(pytester: pytest.Pytester, test: str) -> pytest.RunResult:
     pytester.makeconftest(CONFTEST.read_text())
-    pytester.makeini('[pytest]\nqt_api = pyside6\nqt_log_level_fail = WARNING\n')
+    pytester.makeini("[pytest]\nqt_api = pyside6\nqt_log_level_fail = WARNING\n")
     pytester.makepyfile(test)
     return pytester.runpytest_subprocess("-p", "no:cacheprovider")
 
