@@ -1,0 +1,340 @@
+"""The words the basic engine knows, and what it knows about them.
+
+The words are data: `resources/vocabulary/` holds the colour names (XKCD's survey; the CSS names
+come from Pillow), the materials and the stuff with their statistics, and the small words of the
+grammar. Everything is read once, when it is first needed.
+
+Text is compared as `tokens`: lower case without accents, hyphens and apostrophe-s, plurals tried
+as singulars, and British and American spelling taken as one.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+import unicodedata
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any, Literal, TypeVar, cast
+
+from ovedit.resources import resource_path
+
+T = TypeVar("T")
+Rgb = tuple[int, int, int]
+Range = tuple[float, float]
+Grain = Literal["fibre", "brushed", "speckle", "mortar", "weave", "mottle", "none"]
+
+BASIC_COLOURS = (
+    "red",
+    "orange",
+    "yellow",
+    "green",
+    "blue",
+    "purple",
+    "pink",
+    "brown",
+    "black",
+    "white",
+    "grey",
+)
+"""The eleven basic colour terms of English (Berlin and Kay, 1969)."""
+
+
+@dataclass(frozen=True)
+class NamedColour:
+    """A colour word: `name` as listed, `rgb` in sRGB.
+
+    basic: whether it is one of `BASIC_COLOURS`, which name a whole range of colours rather than
+        one place in colour space.
+    """
+
+    name: str
+    rgb: Rgb
+    basic: bool = False
+
+
+@dataclass(frozen=True)
+class Look:
+    """What makes a surface look like a material; for painting it.
+
+    lab: the typical colour, CIE L*a*b* under D65. chroma_keep: share of the old chroma kept.
+    contrast: gain on the light and shade of the old surface. gamma: of its lightness.
+    specular: strength of highlights in [0, 1]. roughness: their width in [0, 1].
+    grain: kind of procedural grain. grain_scale: its size in pixels on an object 1000 px long.
+    grain_strength: in L* units.
+    """
+
+    lab: tuple[float, float, float]
+    chroma_keep: float = 0.0
+    contrast: float = 1.0
+    gamma: float = 1.0
+    specular: float = 0.0
+    roughness: float = 1.0
+    grain: Grain = "none"
+    grain_scale: float = 1.0
+    grain_strength: float = 0.0
+
+
+@dataclass(frozen=True)
+class Material:
+    """A material and how it looks in photographs.
+
+    name: the material ("wood"). word: the word it was found by ("oak").
+    colours: typical sRGB colours. spread: how far in Lab units a typical pixel lies from the
+    nearest of them. contrast: usual local standard deviation of L*. coherence: how strongly its
+    gradient keeps one direction, in [0, 1]. look: how to paint it.
+    """
+
+    name: str
+    word: str
+    colours: tuple[Rgb, ...]
+    spread: float
+    contrast: Range
+    coherence: Range
+    look: Look
+
+
+@dataclass(frozen=True)
+class Stuff:
+    """What fills a region without a shape of its own: sky, grass, water.
+
+    colours, spread, contrast: as for `Material`. height: mean and deviation of the usual vertical
+    position (0 top, 1 bottom), or None. border: whether it usually runs out of the picture.
+    attached: names of stuff that belongs to it where they hang together, as a trunk to its crown.
+    """
+
+    name: str
+    word: str
+    colours: tuple[Rgb, ...]
+    spread: float
+    contrast: Range
+    height: Range | None = None
+    border: bool = False
+    attached: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Words:
+    """The small words of the grammar, by meaning; see `words.toml`."""
+
+    filler: frozenset[str]
+    prepositions: Mapping[str, str]
+    sides: Mapping[str, str]
+    outermost: Mapping[str, str]
+    ordinals: Mapping[str, int]
+    sizes: Mapping[str, str]
+    tones: Mapping[str, str]
+    ground: Mapping[str, str]
+    plural: frozenset[str]
+    conjunctions: frozenset[str]
+    separators: frozenset[str]
+    negations: frozenset[str]
+    exclusions: frozenset[str]
+    irregular: Mapping[str, str] = field(default_factory=dict)
+
+
+_TOKEN = re.compile(r"#[0-9a-f]{6}\b|#[0-9a-f]{3}\b|\w+(?:n't\b)?|[,;]|[^\s\w]")
+_SPELLINGS = {"gray": "grey", "grayish": "greyish", "color": "colour"}
+_INVISIBLE = ("Mn", "Me", "Cf", "Cc", "Cs")
+LONGEST_NAME = 6
+"""No name of the vocabulary has more tokens than this."""
+
+
+def tokens(text: str) -> tuple[str, ...]:
+    """Split text into words as they are compared; commas and unknown symbols are tokens too.
+
+    Lower case, accents and possessive 's removed, hyphens and other punctuation read as spaces.
+    `#rgb` and `#rrggbb` are single tokens.
+    """
+    plain = unicodedata.normalize("NFKD", unicodedata.normalize("NFKC", text).casefold())
+    plain = plain.replace("\N{RIGHT SINGLE QUOTATION MARK}", "'")
+    plain = re.sub(r"(\w)'s\b", r"\1", plain)
+    plain = " ".join(plain.split())
+    kept = "".join(c for c in plain if unicodedata.category(c) not in _INVISIBLE)
+    found = _TOKEN.findall(kept)
+    return tuple(
+        _SPELLINGS.get(token, token)
+        for token in found
+        if token in (",", ";") or len(token) > 1 or not _is_punctuation(token)
+    )
+
+
+def _is_punctuation(character: str) -> bool:
+    # "+" and the like say as little as a full stop does, an emoji stands for something.
+    return unicodedata.category(character) in ("Pc", "Pd", "Ps", "Pe", "Pi", "Pf", "Po", "Sm", "Sk")
+
+
+def singular(word: str) -> str:
+    """The singular of an English noun as far as its spelling tells ("benches" gives "bench")."""
+    irregular = words().irregular
+    if word in irregular:
+        return irregular[word]
+    if len(word) < 4 or not word.endswith("s") or word.endswith(("ss", "us", "is")):
+        return word
+    if word.endswith("ies"):
+        return word[:-3] + "y"
+    if word.endswith(("ches", "shes", "sses", "xes", "zzes", "oes")):
+        return word[:-2]
+    return word[:-1]
+
+
+def squeeze(text: str | Iterable[str]) -> str:
+    """The key under which a name is listed: its tokens without spaces ("sky blue": "skyblue")."""
+    return "".join(tokens(text) if isinstance(text, str) else text)
+
+
+@cache
+def _toml(name: str) -> Mapping[str, Any]:
+    with resource_path("vocabulary", name).open("rb") as file:
+        return tomllib.load(file)
+
+
+@cache
+def words() -> Words:
+    """The small words of the grammar."""
+    data = dict(_toml("words.toml"))
+
+    def by_word(groups: Mapping[str, Sequence[str]]) -> dict[str, str]:
+        return {squeeze(word): meaning for meaning, group in groups.items() for word in group}
+
+    def group(key: str) -> frozenset[str]:
+        return frozenset(data[key])
+
+    ordinals = {word: int(rank) for word, rank in data["ordinals"].items()}
+    endings = {1: "st", 2: "nd", 3: "rd"}
+    ordinals |= {f"{rank}{endings.get(rank, 'th')}": rank for rank in set(ordinals.values())}
+    return Words(
+        filler=group("filler"),
+        prepositions={squeeze(word): word for word in data["prepositions"]},
+        sides=by_word(data["sides"]),
+        outermost=by_word(data["outermost"]),
+        ordinals=ordinals,
+        sizes=by_word(data["sizes"]),
+        tones=by_word(data["tones"]),
+        ground=by_word(data["ground"]),
+        plural=group("plural"),
+        conjunctions=group("conjunctions"),
+        separators=group("separators"),
+        negations=group("negations"),
+        exclusions=group("exclusions"),
+        irregular=data["irregular"],
+    )
+
+
+def _rgb(hexadecimal: str) -> Rgb:
+    digits = hexadecimal.removeprefix("#")
+    if len(digits) == 3:
+        digits = "".join(2 * digit for digit in digits)
+    return int(digits[0:2], 16), int(digits[2:4], 16), int(digits[4:6], 16)
+
+
+def xkcd_colours() -> dict[str, Rgb]:
+    """The 949 names of the XKCD colour survey and their sRGB values."""
+    lines = resource_path("vocabulary", "colours-xkcd.tsv").read_text("utf-8").splitlines()
+    rows = (line.split("\t") for line in lines if line and not line.startswith("#"))
+    return {name: _rgb(value) for name, value in rows}
+
+
+@cache
+def colours() -> Mapping[str, NamedColour]:
+    """Every colour name by its squeezed spelling.
+
+    Where CSS and XKCD both list a name, the surveyed XKCD value is what people mean by it.
+    """
+    from PIL import ImageColor
+
+    listed = {name: _rgb(str(value)) for name, value in ImageColor.colormap.items()}
+    listed |= xkcd_colours()
+    table: dict[str, NamedColour] = {}
+    for name, rgb in listed.items():
+        spelled = " ".join(tokens(name))
+        table[squeeze(name)] = NamedColour(spelled, rgb, spelled in BASIC_COLOURS)
+    return table
+
+
+@cache
+def materials() -> Mapping[str, Material]:
+    """Every material by each of its words, squeezed."""
+    table: dict[str, Material] = {}
+    for name, entry in _toml("materials.toml").items():
+        variants = entry.get("variants", {})
+        look = Look(**(entry["look"] | {"lab": tuple(entry["look"]["lab"])}))
+        for word in [*entry["words"], *variants]:
+            table[squeeze(word)] = Material(
+                name=name,
+                word=word,
+                colours=tuple(map(_rgb, variants.get(word, entry["colours"]))),
+                spread=entry["spread"],
+                contrast=tuple(entry["texture"]["contrast"]),
+                coherence=tuple(entry["texture"]["coherence"]),
+                look=look,
+            )
+    return table
+
+
+@cache
+def stuff() -> Mapping[str, Stuff]:
+    """All stuff by each of its words, squeezed."""
+    table: dict[str, Stuff] = {}
+    for name, entry in _toml("stuff.toml").items():
+        height = entry.get("height")
+        for word in entry["words"]:
+            table[squeeze(word)] = Stuff(
+                name=name,
+                word=word,
+                colours=tuple(map(_rgb, entry["colours"])),
+                spread=entry["spread"],
+                contrast=tuple(entry["contrast"]),
+                height=None if height is None else cast(Range, tuple(height)),
+                border=entry.get("border", False),
+                attached=tuple(entry.get("attached", ())),
+            )
+    return table
+
+
+def colour_at(sequence: Sequence[str], start: int, length: int) -> NamedColour | None:
+    """The colour named by exactly the `length` tokens from `start`, if they name one.
+
+    Also understands `#rrggbb`, "reddish" and "rust coloured".
+    """
+    part = sequence[start : start + length]
+    if length == 1 and part[0].startswith("#") and len(part[0]) > 1:
+        return NamedColour(part[0], _rgb(part[0]))
+    table = colours()
+    keys = [squeeze(part)]
+    keys.append(squeeze([*part[:-1], singular(part[-1])]))
+    if length == 1 and part[0].endswith("ish"):
+        stem = part[0].removesuffix("ish")
+        keys += [stem, stem + "e", stem[:-1]]
+    return next((table[key] for key in keys if key in table), None)
+
+
+def find_colour(text: str) -> NamedColour | None:
+    """The longest colour name in the text, the first of several; None where there is none."""
+    sequence = tokens(text)
+    for length in range(LONGEST_NAME, 0, -1):
+        for start in range(len(sequence) - length + 1):
+            found = colour_at(sequence, start, length)
+            if found is not None:
+                return found
+    return None
+
+
+def find_material(text: str) -> Material | None:
+    """The longest name of a material in the text, the first of several; None if there is none."""
+    sequence = tokens(text)
+    for length in range(LONGEST_NAME, 0, -1):
+        for start in range(len(sequence) - length + 1):
+            found = lookup(materials(), sequence[start : start + length])
+            if found is not None:
+                return found
+    return None
+
+
+def lookup(table: Mapping[str, T], part: Sequence[str]) -> T | None:
+    """The entry of a table for these tokens, as written or with the last one in the singular."""
+    exact = squeeze(part)
+    if exact in table:
+        return table[exact]
+    return table.get(squeeze([*part[:-1], singular(part[-1])]))
