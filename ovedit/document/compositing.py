@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from ovedit.document.document import DocumentState
 
 Array = NDArray[np.uint8]
-Floats = NDArray[np.float32]
+Floats = NDArray[np.floating]
 
 
 def flatten(state: DocumentState, rect: Rect, level: int = 0) -> Array:

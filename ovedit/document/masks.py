@@ -147,9 +147,7 @@ def grow(mask: Coverage, pixels: float) -> Coverage:
     if pixels < 0:
         # Padding with coverage keeps a mask that runs off the picture from shrinking there.
         margin = int(-pixels) + 2
-        padded = cv2.copyMakeBorder(
-            255 - mask, margin, margin, margin, margin, cv2.BORDER_REPLICATE
-        )
+        padded = np.pad(255 - mask, margin, mode="edge")
         return 255 - grow(padded, -pixels)[margin:-margin, margin:-margin]
     area = bounds(mask).padded(int(pixels) + 2).intersect(_rect_of(mask))
     if not area:
@@ -201,8 +199,8 @@ def smooth(mask: Coverage, pixels: float) -> Coverage:
 def fill_holes(mask: Coverage) -> Coverage:
     """Cover every area that is enclosed by the mask."""
     inside = (mask >= 128).astype(np.uint8)
-    padded = cv2.copyMakeBorder(inside, 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=0)
-    _, labels = cv2.connectedComponents(1 - padded, connectivity=4)
+    _, labels = cv2.connectedComponents(1 - np.pad(inside, 1), connectivity=4)
+    labels = np.asarray(labels)
     outside = labels == labels[0, 0]
     holes = ~outside[1:-1, 1:-1] & (inside == 0)
     # The soft rim of a hole is below one half too but belongs to the hole's edge: cover it as well.
@@ -217,7 +215,7 @@ def remove_specks(mask: Coverage, area: int) -> Coverage:
     keep = np.ones(count, bool)
     keep[1:] = stats[1:, cv2.CC_STAT_AREA] >= area
     keep[0] = False
-    return np.where(keep[labels], mask, 0).astype(np.uint8)
+    return np.where(keep[np.asarray(labels)], mask, 0).astype(np.uint8)
 
 
 def snap_to_edges(mask: Coverage, image: NDArray[np.uint8], radius: int = 8) -> Coverage:

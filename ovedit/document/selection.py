@@ -46,9 +46,10 @@ def rectangle(rect: Rect, size: Size) -> tuple[Rect, Array]:
 def magic_wand(
     pixels: Array, x: int, y: int, tolerance: int = 32, *, contiguous: bool = True
 ) -> Array:
-    """Coverage (H, W) of the colours within `tolerance` (0 to 255 per channel) of the one at (x, y).
+    """Coverage (H, W) of the colours within `tolerance` of the one at (x, y).
 
-    pixels: (H, W, 4) uint8. contiguous: only what hangs together with (x, y).
+    pixels: (H, W, 4) uint8. tolerance: 0 to 255, per channel.
+    contiguous: only what hangs together with (x, y).
     """
     colour = np.ascontiguousarray(pixels[..., :3])
     if not contiguous:

@@ -208,14 +208,8 @@ class Surface:
             return None
         # An odd edge is repeated, so that the last column keeps its full weight.
         if inside != below:
-            pixels = cv2.copyMakeBorder(
-                pixels,
-                0,
-                below.height - inside.height,
-                0,
-                below.width - inside.width,
-                cv2.BORDER_REPLICATE,
-            )
+            gap = [(0, below.height - inside.height), (0, below.width - inside.width), (0, 0)]
+            pixels = np.pad(pixels, gap[: pixels.ndim], mode="edge")
         return _halve(pixels)
 
 

@@ -55,7 +55,9 @@ class Preview:
 class Progress(Protocol):
     """How an engine reports: the fraction done in [0, 1], what it is doing, a preview if any."""
 
-    def __call__(self, fraction: float, step: str = "", preview: Preview | None = None) -> None: ...
+    def __call__(self, fraction: float, step: str = "", preview: Preview | None = None) -> None:
+        """Called on the thread that works; must return quickly."""
+        ...
 
 
 def silent(fraction: float, step: str = "", preview: Preview | None = None) -> None:
