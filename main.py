@@ -1,4 +1,4 @@
-"""Run OVEdit from a checkout: `python main.py [FILES…]` opens the window, `python main.py info` a command."""
+"""From a checkout: `python main.py [FILES…]` opens the window, `python main.py info` runs a command."""
 
 from __future__ import annotations
 
