@@ -102,6 +102,7 @@ class Stuff:
     colours, spread, contrast: as for `Material`. height: mean and deviation of the usual vertical
     position (0 top, 1 bottom), or None. border: whether it usually runs out of the picture.
     attached: names of stuff that belongs to it where they hang together, as a trunk to its crown.
+    rivals: names of stuff that looks like it.
     """
 
     name: str
@@ -112,6 +113,7 @@ class Stuff:
     height: Range | None = None
     border: bool = False
     attached: tuple[str, ...] = ()
+    rivals: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -289,6 +291,7 @@ def stuff() -> Mapping[str, Stuff]:
                 height=None if height is None else cast(Range, tuple(height)),
                 border=entry.get("border", False),
                 attached=tuple(entry.get("attached", ())),
+                rivals=tuple(entry.get("rivals", ())),
             )
     return table
 

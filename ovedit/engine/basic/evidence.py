@@ -1,0 +1,183 @@
+"""How well each pixel fits what a phrase says: colour, material, stuff, tone, place.
+
+Every kind of word gives a likelihood in [0, 1] for each pixel. Colours are looked up in a table
+over sRGB cells; texture and place multiply in. Words of one kind add to each other ("red and
+white"), words of different kinds restrict each other ("blue sky").
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import cache
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from ovedit.engine.basic import vocabulary
+from ovedit.engine.basic.grammar import Attributes, Side, Tone
+from ovedit.engine.basic.regions import Floats, Scene, cell_lab
+from ovedit.engine.basic.vocabulary import BASIC_COLOURS, Material, NamedColour, Rgb, Stuff
+
+_FLOOR = 0.02
+"""What a word leaves of a place that does not fit it at all, when other words fit."""
+
+
+def evidence(scene: Scene, said: Attributes) -> Floats:
+    """Likelihood (h, w) in [0, 1] that each pixel is what the attributes describe by looks.
+
+    Ones where they say nothing about looks; positions and sizes are not considered here.
+    """
+    kinds = [
+        _union(colour_likelihood(scene, colour) for colour in said.colours),
+        _union(material_likelihood(scene, material) for material in said.materials),
+        _union(stuff_likelihood(scene, stuff) for stuff in said.stuff),
+        _union(tone_likelihood(scene, tone) for tone in said.tones),
+    ]
+    if said.ground is not None:
+        kinds.append(scene.saliency if said.ground == "foreground" else 1 - scene.saliency)
+    present = [kind for kind in kinds if kind is not None]
+    if not present:
+        return np.ones(scene.shape, np.float32)
+    total = np.prod([np.maximum(kind, _FLOOR) for kind in present], axis=0)
+    return total ** np.float32(1 / (1 + 0.5 * (len(present) - 1)))
+
+
+def _union(parts: Iterable[Floats]) -> Floats | None:
+    collected = list(parts)
+    return np.maximum.reduce(collected) if collected else None
+
+
+def colour_likelihood(scene: Scene, colour: NamedColour) -> Floats:
+    """How likely each pixel would be called by this colour name, (h, w) in [0, 1]."""
+    if colour.basic:
+        table = _naming_table()[:, BASIC_COLOURS.index(colour.name)]
+    else:
+        table = np.exp(-0.5 * _nearest((colour.rgb,), 1.0))
+    return _smooth(scene, table[scene.cells])
+
+
+def material_likelihood(scene: Scene, material: Material) -> Floats:
+    """How likely each pixel shows this material, by colour and texture, (h, w) in [0, 1]."""
+    table = np.exp(-0.5 * _nearest(material.colours, material.spread / 11))
+    colour = _smooth(scene, table[scene.cells])
+    contrast = within(scene.averaged(scene.contrast), *material.contrast)
+    coherence = within(scene.averaged(scene.coherence), *material.coherence)
+    return colour * (0.6 + 0.4 * contrast * coherence)
+
+
+def stuff_likelihood(scene: Scene, stuff: Stuff) -> Floats:
+    """How likely each pixel belongs to this stuff rather than to its rivals, (h, w) in [0, 1]."""
+    own = _stuff_score(scene, stuff)
+    by_name = vocabulary.stuff()
+    rivals = [_stuff_score(scene, by_name[name]) for name in stuff.rivals]
+    if not rivals:
+        return own
+    strongest = np.maximum.reduce(rivals)
+    return own * np.sqrt(own / (own + 0.8 * strongest + 0.02))
+
+
+def _stuff_score(scene: Scene, stuff: Stuff) -> Floats:
+    table = np.exp(-0.5 * _nearest(stuff.colours, stuff.spread / 11))
+    score = _smooth(scene, table[scene.cells])
+    score = score * (0.35 + 0.65 * within(scene.averaged(scene.contrast), *stuff.contrast))
+    if stuff.height is not None:
+        mean, deviation = stuff.height
+        rows = np.linspace(0, 1, scene.shape[0], dtype=np.float32)[:, None]
+        score = score * np.exp(-0.5 * ((rows - mean) / deviation) ** 2)
+    return score
+
+
+def tone_likelihood(scene: Scene, tone: Tone) -> Floats:
+    """How dark, light, vivid or dull each pixel is for this picture, (h, w) in [0, 1]."""
+    lab = cell_lab()[scene.cells]
+    vivid = tone in ("vivid", "dull")
+    values = np.hypot(lab[..., 1], lab[..., 2]) if vivid else lab[..., 0]
+    low, high = (10.0, 45.0) if vivid else (25.0, 75.0)
+    share = _smooth(scene, np.clip((values - low) / (high - low), 0, 1).astype(np.float32))
+    return share if tone in ("vivid", "light") else 1 - share
+
+
+def place_window(shape: tuple[int, int], side: Side) -> Floats:
+    """How much each pixel of an (h, w) picture lies at this side, in [0, 1]."""
+    rows = np.linspace(0, 1, shape[0], dtype=np.float32)[:, None]
+    columns = np.linspace(0, 1, shape[1], dtype=np.float32)[None]
+    return at_side(columns, rows, side)
+
+
+def at_side(x: Floats, y: Floats, side: Side) -> Floats:
+    """How much positions x, y in [0, 1] lie at a side of the picture, in [0, 1]."""
+
+    def beyond(distance: Floats) -> Floats:
+        return np.clip(distance * 3 - 1, 0, 1).astype(np.float32)
+
+    wide = np.broadcast_to
+    shape = np.broadcast_shapes(x.shape, y.shape)
+    parts = {"left": 1 - x, "right": x, "top": 1 - y, "bottom": y}
+    if side == "middle":
+        off_centre = np.maximum(np.abs(x - 0.5), np.abs(y - 0.5))
+        return wide(np.clip(2 - 5 * off_centre, 0, 1), shape).astype(np.float32)
+    if side == "corner":
+        return beyond(np.abs(x - 0.5) + 0.5) * beyond(np.abs(y - 0.5) + 0.5)
+    result = np.ones(shape, np.float32)
+    for word in side.split():
+        result = result * beyond(wide(parts[word], shape))
+    return result
+
+
+def within(values: Floats, low: float, high: float) -> Floats:
+    """1 between low and high, falling softly to 0 outside."""
+    below = np.maximum(low - values, 0) / (0.5 * low + 0.3)
+    above = np.maximum(values - high, 0) / (0.4 * high + 0.3)
+    return np.exp(-0.5 * (below + above) ** 2)
+
+
+def _smooth(scene: Scene, values: Floats) -> Floats:
+    """Half the pixel's own surroundings, half its superpixel's mean: detail without noise."""
+    return 0.5 * cv2.blur(values, (3, 3)) + 0.5 * scene.averaged(values)
+
+
+def _nearest(colours: tuple[Rgb, ...], scale: float) -> Floats:
+    """Squared distance of every colour cell to the nearest of the colours, (32768,).
+
+    In units of about 11 Lab units times `scale`. Light and shade move a surface's colour along
+    lightness and chroma more than across hue, so the three are weighed apart.
+    """
+    lab = cell_lab()
+    chroma = np.hypot(lab[:, 1], lab[:, 2])
+    result = np.full(len(lab), np.inf, np.float32)
+    for target in _to_lab(colours):
+        own = float(np.hypot(target[1], target[2]))
+        light = (lab[:, 0] - target[0]) / 18
+        saturation = (chroma - own) / 13
+        across = np.sum((lab[:, 1:] - target[1:]) ** 2, axis=1) - (chroma - own) ** 2
+        squared = light**2 + saturation**2 + np.maximum(across, 0) / 8.0**2
+        np.minimum(result, squared / scale**2, out=result)
+    return result
+
+
+def _to_lab(colours: Iterable[Rgb]) -> NDArray[np.float32]:
+    rgb = np.array([list(colours)], np.float32) / 255
+    return cv2.cvtColor(rgb, cv2.COLOR_RGB2Lab)[0]
+
+
+@cache
+def _naming_table() -> Floats:
+    """Probability of each basic colour term for every colour cell, (32768, 11).
+
+    The survey's names that end in a basic term ("forest green") are samples of it; a cell asks
+    the samples near it, nearer ones more.
+    """
+    lab = cell_lab()
+    table = np.full((len(lab), len(BASIC_COLOURS)), 1e-6, np.float32)
+    samples = vocabulary.xkcd_colours()
+    for column, term in enumerate(BASIC_COLOURS):
+        rgbs = [rgb for name, rgb in samples.items() if name.split()[-1] == term]
+        targets = _to_lab(rgbs)
+        squared = (
+            (lab**2).sum(1)[:, None] - 2 * lab @ targets.T + (targets**2).sum(1)[None]
+        )
+        near = np.exp(-np.maximum(squared, 0) / (2 * 9.0**2)).sum(1)
+        # People invent many names for greens and few for white: that is no reason to see green.
+        table[:, column] += near / np.sqrt(len(rgbs))
+    return table / table.sum(axis=1, keepdims=True)
