@@ -27,8 +27,8 @@ EYE = 1.22
 SUN = np.array([-0.52, 0.70, -0.49], np.float32) / np.float32(np.linalg.norm([0.52, 0.70, 0.49]))
 SUNLIGHT = np.array([1.00, 0.91, 0.76], np.float32) * 2.35
 SKYLIGHT = np.array([0.50, 0.62, 0.80], np.float32) * 0.85
-BENCH_AT, BENCH_TURN = (0.05, 5.15), np.radians(17.0)
-PATH_KNOTS = ((9, 2.6), (4, 3.15), (1.2, 3.55), (-1.6, 4.3), (-3.6, 6.2), (-4.3, 9), (-2.6, 14),
+BENCH_AT, BENCH_TURN = (0.05, 5.3), np.radians(17.0)
+PATH_KNOTS = ((9, 2.5), (4, 3.0), (1.1, 3.35), (-1.7, 4.05), (-3.7, 6.0), (-4.3, 9), (-2.6, 14),
               (1.5, 20), (3.5, 28), (1.0, 40), (-6, 60))  # fmt: skip
 
 
@@ -85,6 +85,11 @@ class Camera:
     def focal(self) -> float:
         """Focal length."""
         return 2020 * self.scale
+
+    @property
+    def detail(self) -> float:
+        """Share of blades and leaves that are worth drawing at this size."""
+        return min(1.0, self.scale)
 
     @property
     def horizon(self) -> float:
@@ -209,8 +214,9 @@ def cast_bench(
     tex: Floats, boxes: list[Box],
 ) -> None:  # fmt: skip
     """Ray-cast the bench over `image` and write it into `ids`."""
-    corners = np.array([[x, y, z] for x in (-1, 1) for y in (0, 1) for z in (-0.4, 0.5)], np.float32)
-    world = corners @ turn("y", BENCH_TURN) + np.array([BENCH_AT[0], 0, BENCH_AT[1]], np.float32)
+    ends = [[x, y, z] for x in (-1, 1) for y in (0, 1) for z in (-0.4, 0.5)]
+    world = np.array(ends, np.float32) @ turn("y", BENCH_TURN)
+    world += np.array([BENCH_AT[0], 0, BENCH_AT[1]], np.float32)
     px, py = camera.project(*world.T)
     top, bottom = int(py.min()), min(int(py.max()) + 4, camera.shape[0])
     left, right = int(px.min()), int(px.max())
@@ -268,8 +274,8 @@ def paint_sky(camera: Camera, rng: np.random.Generator) -> NDArray[np.uint8]:
     height, width = camera.shape
     rows, columns = np.mgrid[0:height, 0:width].astype(np.float32)
     up = np.clip((camera.horizon - rows) / camera.horizon, 0, 1)
-    blue = np.stack([np.interp(up, (0, 0.35, 1), stops) for stops in
-                     ((0.70, 0.36, 0.115), (0.82, 0.57, 0.30), (0.92, 0.86, 0.70))], -1)  # fmt: skip
+    stops = ((0.70, 0.36, 0.115), (0.82, 0.57, 0.30), (0.92, 0.86, 0.70))
+    blue = np.stack([np.interp(up, (0, 0.35, 1), stop) for stop in stops], -1)
     plane = 1 / (up + 0.22)
     u = (columns / width - 0.5) * plane * 0.34 + 0.61
     v = plane * 0.20
@@ -413,7 +419,7 @@ def draw_tree(camera: Camera, tree: Tree, image: NDArray[np.uint8], ids: NDArray
     unit = camera.focal / tree.z
     crown = np.array([tree.x, tree.height * 0.66, tree.z])
     trunk_top = tree.height * 0.62
-    foot_x, foot_y = camera.project(*np.array([tree.x, 0.0, tree.z], np.float32))
+    _, foot_y = camera.project(*np.array([tree.x, 0.0, tree.z], np.float32))
 
     def limb(start: Floats, end: Floats, thick: float, thin: float) -> None:
         steps = max(8, int(np.linalg.norm(end - start) * unit / 2))
@@ -451,7 +457,7 @@ def draw_tree(camera: Camera, tree: Tree, image: NDArray[np.uint8], ids: NDArray
     centres = crown + direction * (rng.random(clusters) ** 0.45)[:, None] * np.array(
         [tree.radius * 0.82, tree.height * 0.265, tree.radius * 0.82]
     )
-    each = 900
+    each = round(900 * camera.detail)
     radius = rng.uniform(0.15, 0.31, clusters) * tree.radius
     offset = rng.normal(0, 1, (clusters, each, 3))
     offset /= np.linalg.norm(offset, axis=2, keepdims=True)
@@ -464,6 +470,7 @@ def draw_tree(camera: Camera, tree: Tree, image: NDArray[np.uint8], ids: NDArray
     order = np.argsort(-leaves[:, 2])
     middle = int(np.searchsorted(-leaves[order, 2], -tree.z))
     hue = rng.normal(0, 0.07, (len(leaves), 3)) + rng.normal(0, 0.05, (len(leaves), 1))
+    hue += np.repeat(rng.normal(0, 0.07, (clusters, 3)), each, axis=0)
     light = linear(tree.leaf) * (1 + hue) * (
         direct[:, None] * SUNLIGHT * 0.92 + SKYLIGHT * (0.10 + 0.62 * deep**2)[:, None]
     )
@@ -476,10 +483,8 @@ def draw_tree(camera: Camera, tree: Tree, image: NDArray[np.uint8], ids: NDArray
     along = np.stack([np.cos(angle), np.sin(angle)], 1) * length[:, None]
     across = np.stack([-along[:, 1], along[:, 0]], 1) * rng.uniform(0.25, 0.5, (len(leaves), 1))
     spot = np.stack([column, row], 1)
-    shapes = np.stack(
-        [spot - along, spot - across, spot + across * 0.2 + along * 0.5, spot + along, spot + across],
-        1,
-    )
+    notch = spot + across * 0.2 + along * 0.5
+    shapes = np.stack([spot - along, spot - across, notch, spot + along, spot + across], 1)
     shapes = np.round(shapes * 8).astype(np.int32)
     for count, i in enumerate(order):
         if count == middle:
@@ -511,7 +516,7 @@ def grow_grass(camera: Camera, image: NDArray[np.uint8], ids: NDArray[np.uint8],
                rng: np.random.Generator) -> Blades:  # fmt: skip
     """Blades rooted in the grass of `ids`, coloured by the light on the ground at their root."""
     height, width = camera.shape
-    count = 210_000
+    count = round(210_000 * camera.detail)
     row = camera.horizon + (height * 1.06 - camera.horizon) * rng.random(count) ** 0.9
     column = rng.uniform(-10, width + 10, count)
     x, z = camera.ground(column.astype(np.float32), row.astype(np.float32))
@@ -583,8 +588,10 @@ def develop(image: Floats, scale: float, rng: np.random.Generator) -> NDArray[np
     return np.clip(image + 0.5, 0, 255).astype(np.uint8)
 
 
-def render(scale: float = 1.0, seed: int = 7) -> tuple[NDArray[np.uint8], dict[str, NDArray[np.uint8]]]:
-    """The picture (H, W, 3) uint8 RGB at `scale` of 1800 by 1200, and its masks (H, W) of 0 or 255."""
+def render(
+    scale: float = 1.0, seed: int = 7
+) -> tuple[NDArray[np.uint8], dict[str, NDArray[np.uint8]]]:
+    """The picture (H, W, 3) uint8 RGB at `scale` of 1800 by 1200, and its masks of 0 or 255."""
     seeds = iter(np.random.SeedSequence(seed).spawn(16))
 
     def rng() -> np.random.Generator:
@@ -618,7 +625,8 @@ def render(scale: float = 1.0, seed: int = 7) -> tuple[NDArray[np.uint8], dict[s
     photo = develop(small, scale, rng())
     masks = {}
     for name, number in MASKS.items():
-        share = cv2.resize((ids == number).astype(np.uint8) * 255, size, interpolation=cv2.INTER_AREA)
+        whole = np.where(ids == number, np.uint8(255), np.uint8(0))
+        share = cv2.resize(whole, size, interpolation=cv2.INTER_AREA)
         masks[name] = np.where(share > 127, np.uint8(255), np.uint8(0))
     return photo, masks
 
