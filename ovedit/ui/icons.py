@@ -7,13 +7,13 @@ the size and pixel ratio asked for, so it is crisp at any scale.
 from __future__ import annotations
 
 from functools import cache
-from pathlib import Path
 from typing import Literal, get_args
 
 from PySide6.QtCore import QByteArray, QPoint, QRect, QRectF, QSize, Qt
 from PySide6.QtGui import QIcon, QIconEngine, QPainter, QPixmap
 from PySide6.QtSvg import QSvgRenderer
 
+from ovedit.resources import resource_path
 from ovedit.ui.theme import Tokens, tokens
 
 IconRole = Literal["text", "dim", "toggle", "tool", "accent", "on_accent", "good", "warning", "bad"]
@@ -21,33 +21,16 @@ ICON_ROLES: tuple[IconRole, ...] = get_args(IconRole)
 
 
 @cache
-def resources() -> Path:
-    """The folder `resources`: inside the package where it is installed, else beside it.
-
-    Raises FileNotFoundError if neither is there.
-    """
-    package = Path(__file__).resolve().parents[1]
-    for folder in (package / "resources", package.parent / "resources"):
-        if (folder / "icons").is_dir():
-            return folder
-    raise FileNotFoundError(
-        f"The folder resources/icons is in neither {package} nor {package.parent}. "
-        "Install OVEdit again."
-    )
-
-
-@cache
 def icon_names() -> tuple[str, ...]:
     """The name of every icon that there is."""
-    return tuple(sorted(path.stem for path in (resources() / "icons").glob("*.svg")))
+    return tuple(sorted(path.stem for path in resource_path("icons").glob("*.svg")))
 
 
 @cache
 def _source(name: str) -> str:
-    path = resources() / "icons" / f"{name}.svg"
-    if not path.is_file():
-        raise KeyError(f"There is no icon named {name!r} in {path.parent}.")
-    return path.read_text(encoding="utf-8")
+    if name not in icon_names():
+        raise KeyError(f"There is no icon named {name!r} in {resource_path('icons')}.")
+    return resource_path("icons", f"{name}.svg").read_text(encoding="utf-8")
 
 
 @cache
@@ -134,7 +117,7 @@ def paint_icon(painter: QPainter, rect: QRectF, name: str, colour: str) -> None:
 
 def app_icon() -> QIcon:
     """The application's own icon in the sizes that desktops ask for."""
-    renderer = QSvgRenderer(str(resources() / "app-icon.svg"))
+    renderer = QSvgRenderer(str(resource_path("app-icon.svg")))
     result = QIcon()
     for side in (16, 24, 32, 48, 64, 128, 256):
         pixmap = QPixmap(side, side)

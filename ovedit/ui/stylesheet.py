@@ -17,7 +17,7 @@ QDialog { background: $panel; }
 QDockWidget { color: $dim; }
 QToolTip { background: $raised; color: $text; border: 1px solid $line; padding: 4px 6px; }
 
-QMenuBar { background: $window; border-bottom: 1px solid $line; padding: 2px 4px; }
+QMenuBar { background: $window; border-bottom: 1px solid $line; padding: 3px 4px; }
 QMenuBar::item { background: transparent; padding: 4px 9px; border-radius: ${field}px; }
 QMenuBar::item:selected, QMenuBar::item:pressed { background: $hover; }
 QMenu { background: $raised; border: 1px solid $line; padding: 4px 0; }
@@ -27,9 +27,9 @@ QMenu::item:disabled { color: $disabled; }
 QMenu::separator { height: 1px; background: $line; margin: 4px 0; }
 QMenu::icon { padding-left: 8px; }
 
-QToolBar { background: $panel; border: 0; spacing: 4px; padding: 4px 8px; }
+QToolBar { background: $panel; border: 0; spacing: 6px; padding: 2px 8px; }
 QToolBar:top { border-bottom: 1px solid $line; }
-QToolBar:left { border-right: 1px solid $line; padding: 8px 5px; }
+QToolBar:left, QToolBar:right { border-right: 1px solid $line; padding: 6px 1px; spacing: 3px; }
 QToolBar::separator:horizontal { width: 1px; background: $line; margin: 6px 4px; }
 QToolBar::separator:vertical { height: 1px; background: $line; margin: 4px; }
 QStatusBar { background: $window; border-top: 1px solid $line; color: $dim; font-size: 12px; }
@@ -45,10 +45,12 @@ QToolButton:pressed, QToolButton:open { background: $line; }
 QToolButton:focus { border-color: $accent; }
 QToolButton:disabled { color: $disabled; }
 QToolButton::menu-indicator { image: none; }
-QToolBar:left QToolButton { min-width: 24px; min-height: 24px; }
-QToolBar:left QToolButton:checked, QToolButton[tool="true"]:checked {
+QToolButton:checked { background: $chosen; }
+QToolBar#tools QToolButton { min-width: 24px; min-height: 24px; }
+QToolBar#tools QToolButton:checked {
     background: $accent; border-color: $accent; color: $on_accent;
 }
+QToolBar#tools QToolButton:checked:focus { border-color: $text; }
 QToolButton[field="true"] {
     background: $raised; border: 1px solid $line; border-radius: ${field}px; padding: 3px 8px;
 }
@@ -56,6 +58,7 @@ QToolButton[field="true"]:hover { background: $raised_hover; }
 QToolButton[field="true"]:checked { background: $chosen; border-color: $accent; }
 QToolButton[field="true"]:focus { border-color: $accent; }
 QToolButton[row="true"] { border-radius: 4px; padding: 2px; }
+QToolButton[row="true"]:checked { background: transparent; }
 QToolButton[row="true"]:hover { background: $line; }
 
 QPushButton {
@@ -142,12 +145,13 @@ QTabBar::tab:selected { color: $text; border-bottom: 2px solid $accent; }
 QTabBar::tab:hover { color: $text; }
 
 QLabel[role="dim"] { color: $dim; }
+QLabel[role="dim_selected"] { color: $selected_dim; }
 QLabel[role="heading"] { color: $dim; font-size: 12px; font-weight: 600; }
 QLabel[role="title"] { font-size: 17px; font-weight: 600; }
 QLabel[role="strong"] { font-weight: 600; }
 QFrame[role="rule"] { background: $line; border: 0; max-height: 1px; min-height: 1px; }
 
-PanelHeader { background: $panel; border-top: 1px solid $line; }
+PanelHeader { background: $panel; }
 MasksPanel, LayersPanel, HistoryPanel, JobsPanel { background: $panel; }
 
 PromptCard { background: $raised; border: 1px solid $line; border-radius: ${card}px; }
@@ -176,6 +180,7 @@ def stylesheet(t: Tokens) -> str:
         accent=t.accent,
         on_accent=t.on_accent,
         selected=t.selected,
+        selected_dim=t.selected_dim,
         hover=t.hover,
         raised_hover=t.raised_hover,
         chosen=t.chosen,

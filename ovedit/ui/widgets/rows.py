@@ -1,0 +1,456 @@
+"""A list of live rows: selection by mouse and keys, hover, renaming in place, dragging to reorder.
+
+Rows stay the same widgets while their values change, so nothing flickers, and a drag or the focus
+in one of them survives an update of the list.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from PySide6.QtCore import QEvent, QPoint, QRect, QRectF, Qt, Signal
+from PySide6.QtGui import (
+    QColor,
+    QContextMenuEvent,
+    QEnterEvent,
+    QFocusEvent,
+    QKeyEvent,
+    QMouseEvent,
+    QPainter,
+    QPaintEvent,
+    QPen,
+)
+from PySide6.QtWidgets import (
+    QApplication,
+    QFrame,
+    QLineEdit,
+    QScrollArea,
+    QSizePolicy,
+    QVBoxLayout,
+    QWidget,
+)
+
+from ovedit.ui.theme import tokens
+from ovedit.ui.widgets.basics import ElidedLabel
+
+
+class Row(QWidget):
+    """One row. Kinds of rows put their widgets into it and override `state_changed`.
+
+    `selectable` rows take part in selection; the first `line_height` pixels are the line that is
+    highlighted, what lies below it (a slider) belongs to the row without being its name.
+    """
+
+    selectable = True
+    line_height = 34
+
+    def __init__(self, row_id: str) -> None:
+        super().__init__()
+        self.row_id = row_id
+        self.name_label = ElidedLabel()
+        self.name_label.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Fixed)
+        self.selected = False
+        self.current = False
+        self.hovered = False
+        self.highlighted = False
+
+    def state_changed(self) -> None:
+        """Called when selected, hovered, current or highlighted changed."""
+
+    def set_state(self, **states: bool) -> None:
+        """Set any of selected, current, hovered, highlighted."""
+        if any(getattr(self, name) != value for name, value in states.items()):
+            for name, value in states.items():
+                setattr(self, name, value)
+            self.name_label.set_look(selected=self.selected)
+            self.state_changed()
+            self.update()
+
+    def owner(self) -> RowList:
+        """The list that this row is in."""
+        widget = self.parentWidget()
+        while not isinstance(widget, RowList):
+            if widget is None:
+                raise RuntimeError(f"Row {self.row_id!r} is not in a RowList.")
+            widget = widget.parentWidget()
+        return widget
+
+    def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802
+        t = tokens()
+        painter = QPainter(self)
+        line = QRect(0, 0, self.width(), min(self.line_height, self.height()))
+        if self.selected:
+            painter.fillRect(line, QColor(t.selected))
+        elif self.hovered or self.highlighted:
+            painter.fillRect(line, QColor(t.hover))
+        if self.current and self.owner().hasFocus() and self.owner().keyboard_used:
+            painter.setPen(QPen(QColor(t.accent), 1))
+            painter.drawRect(QRectF(line).adjusted(0.5, 0.5, -0.5, -0.5))
+
+    def enterEvent(self, event: QEnterEvent) -> None:  # noqa: N802
+        self.set_state(hovered=True)
+        self.owner().hovered.emit(self.row_id)
+
+    def leaveEvent(self, event: QEvent) -> None:  # noqa: N802
+        self.set_state(hovered=False)
+        self.owner().hovered.emit("")
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:  # noqa: N802
+        self.owner().row_pressed(self, event)
+
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:  # noqa: N802
+        self.owner().row_dragged(self, event)
+
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:  # noqa: N802
+        self.owner().row_released(self, event)
+
+    def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:  # noqa: N802
+        if event.button() is Qt.MouseButton.LeftButton:
+            self.owner().rename(self.row_id)
+
+    def contextMenuEvent(self, event: QContextMenuEvent) -> None:  # noqa: N802
+        owner = self.owner()
+        if not self.selected and self.selectable:
+            owner.select((self.row_id,), tell=True)
+        owner.menu_requested.emit(self.row_id, event.globalPos())
+
+
+class _NameEditor(QLineEdit):
+    """The field in which a row is renamed; leaving it keeps what was typed, Esc does not."""
+
+    def __init__(self, row: Row, done: Callable[[str | None], None]) -> None:
+        super().__init__(row.name_label.text, row)
+        self.setObjectName("rename")
+        self.setAccessibleName(f"New name for {row.name_label.text}")
+        self._done: Callable[[str | None], None] | None = done
+        box = row.name_label.geometry()
+        self.setGeometry(box.x() - 5, 4, max(120, box.width() + 30), row.line_height - 8)
+        self.selectAll()
+        self.show()
+        self.setFocus(Qt.FocusReason.OtherFocusReason)
+
+    def _finish(self, text: str | None) -> None:
+        if self._done is not None:
+            done, self._done = self._done, None
+            done(text)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802
+        if event.key() == Qt.Key.Key_Escape:
+            self._finish(None)
+        elif event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
+            self._finish(self.text())
+        else:
+            super().keyPressEvent(event)
+
+    def focusOutEvent(self, event: QFocusEvent) -> None:  # noqa: N802
+        super().focusOutEvent(event)
+        self._finish(self.text())
+
+
+class _DropLine(QWidget):
+    """The line that shows where a dragged row would land."""
+
+    def __init__(self, parent: QWidget) -> None:
+        super().__init__(parent)
+        self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
+        self.hide()
+
+    def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802
+        QPainter(self).fillRect(self.rect(), QColor(tokens().accent))
+
+
+class RowList(QScrollArea):
+    """A scrolling list of rows.
+
+    Signals:
+        selection_changed(tuple[str, ...]): the person selected these rows, in the list's order.
+        hovered(str): the pointer came over a row, or left them all ("").
+        renamed(str, str): a row was given another name.
+        moved(str, int): a row was dragged, or moved with Alt+Up or Alt+Down, to this place among
+            the other rows (0 is the top).
+        space_pressed(str), enter_pressed(str), delete_pressed(str), left_pressed(str),
+            right_pressed(str): that key on the current row.
+        menu_requested(str, QPoint): right click, or the menu key, on a row.
+    """
+
+    selection_changed = Signal(object)
+    hovered = Signal(str)
+    renamed = Signal(str, str)
+    moved = Signal(str, int)
+    space_pressed = Signal(str)
+    enter_pressed = Signal(str)
+    delete_pressed = Signal(str)
+    left_pressed = Signal(str)
+    right_pressed = Signal(str)
+    menu_requested = Signal(str, QPoint)
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        multiple: bool = True,
+        reorderable: bool = False,
+        renamable: bool = True,
+        parent: QWidget | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self.setAccessibleName(name)
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setWidgetResizable(True)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self._multiple, self._reorderable, self._renamable = multiple, reorderable, renamable
+        self.keyboard_used = False
+        self._rows: dict[str, Row] = {}
+        self._selected: tuple[str, ...] = ()
+        self._current = ""
+        self._anchor = ""
+        self._press: QPoint | None = None
+        self._drop: int | None = None
+        self._collapse_on_release = False
+        body = QWidget()
+        body.setObjectName("rows")
+        self._layout = QVBoxLayout(body)
+        self._layout.setContentsMargins(0, 0, 0, 0)
+        self._layout.setSpacing(0)
+        self._layout.addStretch(1)
+        self.setWidget(body)
+        self._drop_line = _DropLine(body)
+
+    def rows(self) -> dict[str, Row]:
+        """The rows by id, from the top."""
+        return self._rows
+
+    @property
+    def selected(self) -> tuple[str, ...]:
+        """Ids of the selected rows, from the top."""
+        return self._selected
+
+    @property
+    def current(self) -> str:
+        """Id of the row that keys act on, or empty."""
+        return self._current
+
+    @property
+    def content_height(self) -> int:
+        """Height of all rows together."""
+        return self._layout.sizeHint().height()
+
+    def sync(self, ids: Sequence[str], make: Callable[[str], Row]) -> None:
+        """Show rows with these ids in this order: keep those that are there, make the others."""
+        wanted = dict.fromkeys(ids)
+        for row_id in [row_id for row_id in self._rows if row_id not in wanted]:
+            row = self._rows.pop(row_id)
+            self._layout.removeWidget(row)
+            row.hide()
+            row.deleteLater()
+        for place, row_id in enumerate(wanted):
+            row = self._rows.get(row_id)
+            if row is None:
+                row = self._rows[row_id] = make(row_id)
+                self._layout.insertWidget(place, row)
+            elif self._layout.indexOf(row) != place:
+                self._layout.removeWidget(row)
+                self._layout.insertWidget(place, row)
+        self._rows = {row_id: self._rows[row_id] for row_id in wanted}
+        if self._current not in self._rows:
+            self._current = ""
+        self.select(tuple(i for i in self._selected if i in self._rows))
+
+    def select(self, ids: Sequence[str], *, tell: bool = False) -> None:
+        """Select rows; `tell` says whether the person did it, which is signalled."""
+        chosen = set(ids)
+        before = self._selected
+        self._selected = tuple(
+            row_id for row_id, row in self._rows.items() if row_id in chosen and row.selectable
+        )
+        if self._selected and self._current not in self._selected:
+            self._current = self._anchor = self._selected[-1]
+        self._refresh()
+        if tell and self._selected != before:
+            self.selection_changed.emit(self._selected)
+
+    def highlight(self, row_id: str) -> None:
+        """Mark the row whose mask the pointer is over on the canvas ("" for none)."""
+        for other, row in self._rows.items():
+            row.set_state(highlighted=other == row_id)
+
+    def rename(self, row_id: str) -> None:
+        """Open the field to rename a row."""
+        row = self._rows.get(row_id)
+        if row is None or not self._renamable:
+            return
+
+        def done(text: str | None) -> None:
+            had_focus = editor.hasFocus()
+            editor.hide()
+            editor.deleteLater()
+            if had_focus:
+                self.setFocus(Qt.FocusReason.OtherFocusReason)
+            name = (text or "").strip()
+            if name and name != row.name_label.text:
+                self.renamed.emit(row_id, name)
+
+        editor = _NameEditor(row, done)
+
+    def _refresh(self) -> None:
+        chosen = set(self._selected)
+        for row_id, row in self._rows.items():
+            row.set_state(selected=row_id in chosen, current=row_id == self._current)
+        row = self._rows.get(self._current)
+        self.setAccessibleDescription("" if row is None else row.accessibleName())
+
+    def row_pressed(self, row: Row, event: QMouseEvent) -> None:
+        """A mouse button went down on a row."""
+        self.keyboard_used = False
+        self.setFocus(Qt.FocusReason.MouseFocusReason)
+        if event.button() is not Qt.MouseButton.LeftButton:
+            return
+        self._press = event.globalPosition().toPoint()
+        self._collapse_on_release = False
+        keys = event.modifiers()
+        if not row.selectable:
+            return
+        if self._multiple and keys & Qt.KeyboardModifier.ShiftModifier and self._anchor:
+            self._current = row.row_id
+            self.select(self._between(self._anchor, row.row_id), tell=True)
+        elif self._multiple and keys & Qt.KeyboardModifier.ControlModifier:
+            chosen = set(self._selected) ^ {row.row_id}
+            self._current = self._anchor = row.row_id
+            self.select(tuple(chosen), tell=True)
+        elif row.selected and len(self._selected) > 1:
+            # Several rows stay selected while they may be about to be dragged.
+            self._collapse_on_release = True
+        else:
+            self._current = self._anchor = row.row_id
+            self.select((row.row_id,), tell=True)
+
+    def row_dragged(self, row: Row, event: QMouseEvent) -> None:
+        """The mouse moved with a button held on a row."""
+        if not self._reorderable or self._press is None:
+            return
+        position = event.globalPosition().toPoint()
+        far = (position - self._press).manhattanLength() >= QApplication.startDragDistance()
+        if self._drop is None and not far:
+            return
+        y = self.widget().mapFromGlobal(position).y()
+        rows = list(self._rows.values())
+        place = sum(1 for other in rows if other.geometry().center().y() < y)
+        self._drop = place
+        edge = rows[place].y() if place < len(rows) else rows[-1].geometry().bottom() + 1
+        self._drop_line.setGeometry(8, max(0, edge - 1), self.widget().width() - 16, 2)
+        self._drop_line.raise_()
+        self._drop_line.show()
+        self.setCursor(Qt.CursorShape.ClosedHandCursor)
+        self.ensureVisible(0, y, 0, 24)
+
+    def row_released(self, row: Row, event: QMouseEvent) -> None:
+        """The mouse button came up: a drag ends here."""
+        drop, self._press = self._drop, None
+        self._end_drag()
+        if drop is not None:
+            self._move(row.row_id, drop)
+        elif self._collapse_on_release:
+            self._current = self._anchor = row.row_id
+            self.select((row.row_id,), tell=True)
+        self._collapse_on_release = False
+
+    def _end_drag(self) -> None:
+        self._drop = None
+        self._drop_line.hide()
+        self.unsetCursor()
+
+    def _move(self, row_id: str, gap: int) -> None:
+        place = list(self._rows).index(row_id)
+        target = gap - 1 if gap > place else gap
+        if target != place:
+            self.moved.emit(row_id, target)
+
+    def _between(self, first: str, last: str) -> tuple[str, ...]:
+        ids = list(self._rows)
+        if first not in self._rows:
+            return (last,)
+        low, high = sorted((ids.index(first), ids.index(last)))
+        return tuple(ids[low : high + 1])
+
+    def _step(self, step: int, extend: bool) -> None:
+        ids = [row_id for row_id, row in self._rows.items() if row.selectable]
+        if not ids:
+            return
+        if self._current in ids:
+            place = min(len(ids) - 1, max(0, ids.index(self._current) + step))
+        else:
+            place = 0 if step > 0 else len(ids) - 1
+        self._current = ids[place]
+        if extend and self._multiple and self._anchor:
+            self.select(self._between(self._anchor, self._current), tell=True)
+        else:
+            self._anchor = self._current
+            self.select((self._current,), tell=True)
+        self._refresh()
+        self.ensureWidgetVisible(self._rows[self._current], 0, 0)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802
+        key, keys = event.key(), event.modifiers()
+        self.keyboard_used = True
+        steps = {
+            Qt.Key.Key_Up: -1,
+            Qt.Key.Key_Down: 1,
+            Qt.Key.Key_Home: -len(self._rows),
+            Qt.Key.Key_End: len(self._rows),
+        }
+        signals = {
+            Qt.Key.Key_Space: self.space_pressed,
+            Qt.Key.Key_Return: self.enter_pressed,
+            Qt.Key.Key_Enter: self.enter_pressed,
+            Qt.Key.Key_Delete: self.delete_pressed,
+            Qt.Key.Key_Backspace: self.delete_pressed,
+            Qt.Key.Key_Left: self.left_pressed,
+            Qt.Key.Key_Right: self.right_pressed,
+        }
+        if key == Qt.Key.Key_Escape and self._drop is not None:
+            self._press = None
+            self._end_drag()
+        elif key in steps and keys & Qt.KeyboardModifier.AltModifier:
+            self._move_by_key(steps[Qt.Key(key)])
+        elif key in steps:
+            self._step(steps[Qt.Key(key)], bool(keys & Qt.KeyboardModifier.ShiftModifier))
+        elif key == Qt.Key.Key_F2 and self._current:
+            self.rename(self._current)
+        elif (
+            key == Qt.Key.Key_A and self._multiple and keys & Qt.KeyboardModifier.ControlModifier
+        ):
+            self.select(tuple(self._rows), tell=True)
+        elif key == Qt.Key.Key_Menu and self._current:
+            row = self._rows[self._current]
+            self.menu_requested.emit(self._current, row.mapToGlobal(QPoint(24, row.line_height)))
+        elif key in signals and self._current:
+            signals[Qt.Key(key)].emit(self._current)
+        else:
+            event.ignore()
+
+    def _move_by_key(self, step: int) -> None:
+        if not self._reorderable or self._current not in self._rows:
+            return
+        place = list(self._rows).index(self._current)
+        target = min(len(self._rows) - 1, max(0, place + step))
+        if target != place:
+            self.moved.emit(self._current, target)
+
+    def focusInEvent(self, event: QFocusEvent) -> None:  # noqa: N802
+        super().focusInEvent(event)
+        if event.reason() in (Qt.FocusReason.TabFocusReason, Qt.FocusReason.BacktabFocusReason):
+            self.keyboard_used = True
+            if not self._current and self._rows:
+                self._current = self._anchor = next(iter(self._rows))
+                self._refresh()
+        self.widget().update()
+
+    def focusOutEvent(self, event: QFocusEvent) -> None:  # noqa: N802
+        super().focusOutEvent(event)
+        self.widget().update()
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:  # noqa: N802
+        self.setFocus(Qt.FocusReason.MouseFocusReason)
+        if event.button() is Qt.MouseButton.LeftButton:
+            self.select((), tell=True)
