@@ -35,7 +35,7 @@ def evidence(scene: Scene, said: Attributes) -> Floats:
         _union(tone_likelihood(scene, tone) for tone in said.tones),
     ]
     if said.ground is not None:
-        kinds.append(scene.saliency if said.ground == "foreground" else 1 - scene.saliency)
+        kinds.append(scene.saliency if said.ground == "foreground" else scene.background)
     present = [kind for kind in kinds if kind is not None]
     if not present:
         return np.ones(scene.shape, np.float32)
@@ -74,7 +74,7 @@ def stuff_likelihood(scene: Scene, stuff: Stuff) -> Floats:
     if not rivals:
         return own
     strongest = np.maximum.reduce(rivals)
-    return own * np.sqrt(own / (own + 0.8 * strongest + 0.02))
+    return own * own**2 / (own**2 + strongest**2 + 1e-3)
 
 
 def _stuff_score(scene: Scene, stuff: Stuff) -> Floats:
@@ -82,9 +82,10 @@ def _stuff_score(scene: Scene, stuff: Stuff) -> Floats:
     score = _smooth(scene, table[scene.cells])
     score = score * (0.35 + 0.65 * within(scene.averaged(scene.contrast), *stuff.contrast))
     if stuff.height is not None:
-        mean, deviation = stuff.height
+        highest, lowest = stuff.height
         rows = np.linspace(0, 1, scene.shape[0], dtype=np.float32)[:, None]
-        score = score * np.exp(-0.5 * ((rows - mean) / deviation) ** 2)
+        off = np.maximum(highest - rows, 0) + np.maximum(rows - lowest, 0)
+        score = score * np.exp(-0.5 * (off / 0.18) ** 2)
     return score
 
 
@@ -174,9 +175,7 @@ def _naming_table() -> Floats:
     for column, term in enumerate(BASIC_COLOURS):
         rgbs = [rgb for name, rgb in samples.items() if name.split()[-1] == term]
         targets = _to_lab(rgbs)
-        squared = (
-            (lab**2).sum(1)[:, None] - 2 * lab @ targets.T + (targets**2).sum(1)[None]
-        )
+        squared = (lab**2).sum(1)[:, None] - 2 * lab @ targets.T + (targets**2).sum(1)[None]
         near = np.exp(-np.maximum(squared, 0) / (2 * 9.0**2)).sum(1)
         # People invent many names for greens and few for white: that is no reason to see green.
         table[:, column] += near / np.sqrt(len(rgbs))

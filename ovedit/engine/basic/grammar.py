@@ -197,16 +197,17 @@ def _item(sequence: tuple[str, ...], start: int, length: int) -> _Item | None:
             return _Item("ordinal", text, words.ordinals[key])
     if key in words.prepositions:
         return _Item("preposition", text, words.prepositions[key])
-    for kind, table in (
-        ("outermost", words.outermost),
-        ("side", words.sides),
-        ("ground", words.ground),
-        ("size", words.sizes),
-        ("stuff", vocabulary.stuff()),
-        ("material", vocabulary.materials()),
-        ("tone", words.tones),
+    # "lights" are no tone and "rights" no side: only names of things have plurals.
+    for kind, table, plurals in (
+        ("outermost", words.outermost, False),
+        ("side", words.sides, False),
+        ("ground", words.ground, True),
+        ("size", words.sizes, False),
+        ("stuff", vocabulary.stuff(), True),
+        ("material", vocabulary.materials(), True),
+        ("tone", words.tones, False),
     ):
-        value = vocabulary.lookup(table, part)
+        value = vocabulary.lookup(table, part) if plurals else table.get(key)
         if value is not None:
             return _Item(cast(_Kind, kind), text, value)
     colour = vocabulary.colour_at(sequence, start, length)

@@ -83,24 +83,24 @@ def smooth(rgb: Pixels, values: Floats, radius: int, contrast: float) -> Floats:
     return np.clip(filtered, 0, 1)
 
 
-def score_values(
-    inside: Floats, underlying: Floats, visible: Floats, reach: NDArray[np.bool_] | None = None
-) -> NDArray[np.float16]:
+def score_values(inside: Floats, underlying: Floats, visible: Floats) -> NDArray[np.float16]:
     """The score map of a refined mask: cut at `THRESHOLD` it is the mask.
 
     inside: (h, w) refined soft mask, edge at 0.5. underlying: (h, w) score in [0, 1] that orders
     the pixels: a higher threshold keeps the best of the inside, a lower one lets the best of the
     outside in. Both sides are spread evenly over their half of the scale, so that every step of a
-    slider changes something. reach: where the outside may grow to at all, everywhere if None.
+    slider changes something.
     """
     mask = inside >= THRESHOLD
     order = np.clip(underlying, 0, 1) + 1e-3 * inside
     values = np.zeros(mask.shape, np.float32)
     if mask.any():
         values[mask] = 0.5 + 0.5 * _spread(order[mask], 1.0)
-    outside = ~mask & (order > 0.01) if reach is None else ~mask & reach & (order > 0.01)
+    top = float(order[mask].max(initial=0.5))
+    outside = ~mask & (order > 0.05 * top)
+    values[~mask] = order[~mask]
     if outside.any():
-        values[outside] = 0.48 * _spread(order[outside], float(order[mask].max(initial=0.5)))
+        values[outside] = 0.05 + 0.43 * _spread(order[outside], top)
     # The edge itself ramps over a pixel or two, so that the contour is not a staircase.
     ramp = np.clip((inside - 0.1) / 0.8, 0, 1)
     edge = (inside > 0.1) & (inside < 0.9)
@@ -108,7 +108,7 @@ def score_values(
         mask[edge], np.maximum(0.5, np.minimum(values[edge], ramp[edge])),
         np.minimum(0.4999, np.maximum(values[edge], ramp[edge])),
     )  # fmt: skip
-    return (values * visible).astype(np.float16)
+    return np.where(visible > 0.02, values, 0).astype(np.float16)
 
 
 def _spread(values: Floats, top: float) -> Floats:

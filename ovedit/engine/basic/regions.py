@@ -126,9 +126,7 @@ class SceneCache:
         self._scenes: OrderedDict[bytes, Scene] = OrderedDict()
         self._lock = Lock()
 
-    def scene(
-        self, image: Pixels, preset: Preset, check: Callable[[float, str], None]
-    ) -> Scene:
+    def scene(self, image: Pixels, preset: Preset, check: Callable[[float, str], None]) -> Scene:
         """The scene of a picture (H, W, 4), measured now unless it is kept.
 
         check: called with the fraction done and the step; may raise to cancel.

@@ -99,7 +99,7 @@ class Material:
 class Stuff:
     """What fills a region without a shape of its own: sky, grass, water.
 
-    colours, spread, contrast: as for `Material`. height: mean and deviation of the usual vertical
+    colours, spread, contrast: as for `Material`. height: highest and lowest usual vertical
     position (0 top, 1 bottom), or None. border: whether it usually runs out of the picture.
     attached: names of stuff that belongs to it where they hang together, as a trunk to its crown.
     rivals: names of stuff that looks like it.

@@ -1,0 +1,334 @@
+"""Answers phrases with masks: evidence for the words, things it forms, edges of the picture.
+
+What is measured on a picture is kept for the next phrases (`regions.SceneCache`).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from ovedit.engine.basic import objects, vocabulary
+from ovedit.engine.basic.evidence import evidence, place_window, stuff_likelihood
+from ovedit.engine.basic.grammar import Query, parse
+from ovedit.engine.basic.objects import Mask, Thing
+from ovedit.engine.basic.refine import THRESHOLD, score_values, sharpen
+from ovedit.engine.basic.regions import (
+    Floats,
+    Indices,
+    Scene,
+    SceneCache,
+    colour_cells,
+    opaque,
+    working_size,
+)
+from ovedit.engine.protocols import CancelToken, Progress
+from ovedit.engine.requests import (
+    MaskCandidate,
+    PhraseAnswer,
+    Pixels,
+    Preset,
+    ScoreMap,
+    SegmentRequest,
+    SegmentResult,
+)
+
+ENGINE = "basic"
+DETAIL_SIDE: dict[Preset, int] = {"fast": 800, "balanced": 1200, "quality": 1800}
+"""Long side of the score maps, in pixels."""
+_FOUND = 0.25
+_LEAST_SHARE = 0.0004
+_scenes = SceneCache()
+
+
+def segment(request: SegmentRequest, progress: Progress, cancel: CancelToken) -> SegmentResult:
+    """Answer every phrase of the request with masks. Raises `Cancelled` when asked to stop."""
+    started = time.perf_counter()
+    steps = len(request.phrases) + 1
+
+    def report(part: float, step: str) -> None:
+        cancel.check()
+        progress(part / steps, step)
+
+    scene = _scenes.scene(request.image, request.preset, report)
+    detail = _Detail(request.image, scene, DETAIL_SIDE[request.preset])
+    answers = []
+    for index, phrase in enumerate(request.phrases, start=1):
+        job = _Job(scene, detail, request.top_k, request.threshold, cancel.check)
+        report(index, f"Looking for “{phrase}”")
+        answers.append(job.answer(phrase))
+    cancel.check()
+    progress(1.0, "")
+    return SegmentResult(tuple(answers), ENGINE, time.perf_counter() - started)
+
+
+class _Detail:
+    """The picture at the resolution of the score maps, made when it is first needed."""
+
+    def __init__(self, image: Pixels, scene: Scene, longest: int) -> None:
+        self._image = image
+        self._scene = scene
+        self._longest = longest
+        self._made: tuple[Pixels, Indices, Floats] | None = None
+
+    def get(self) -> tuple[Pixels, Indices, Floats]:
+        """rgb (h, w, 3) uint8, colour cells (h, w) int32, visibility (h, w) float32."""
+        if self._made is None:
+            height, width = self._image.shape[:2]
+            size = working_size(width, height, self._longest)
+            small = cv2.resize(self._image, size, interpolation=cv2.INTER_AREA)
+            rgb = opaque(small)
+            self._made = rgb, colour_cells(rgb), small[..., 3].astype(np.float32) / 255
+        return self._made
+
+
+@dataclass(frozen=True, eq=False)
+class _Job:
+    scene: Scene
+    detail: _Detail
+    top_k: int
+    threshold: float | None
+    check: Callable[[], None]
+
+    def answer(self, phrase: str) -> PhraseAnswer:
+        query = parse(phrase)
+        if self.scene.visible.max() < 0.02:
+            return _nothing(query, "The picture is fully transparent: there is nothing to select.")
+        if not (query.describes or query.excluded.describes):
+            return self._guess(query, _not_understood(query))
+        score = self._score(query)
+        top = float(np.quantile(score, 1 - _LEAST_SHARE))
+        if top < _FOUND:
+            return self._guess(query, f"Nothing in the picture looks like {_quoted(query)}.")
+        return self._found(query, score, top)
+
+    def _score(self, query: Query) -> Floats:
+        """Likelihood (h, w) in [0, 1] by looks, and for stuff without parts also by place."""
+        score = evidence(self.scene, query)
+        if query.excluded.describes:
+            unwanted = evidence(self.scene, query.excluded)
+            score = score * (1 - np.clip(unwanted / max(0.6 * float(unwanted.max()), 0.2), 0, 1))
+        if _is_mass(query):
+            for position in query.positions:
+                score = score * place_window(self.scene.shape, position.side)
+        return score * self.scene.visible
+
+    def _found(self, query: Query, score: Floats, top: float) -> PhraseAnswer:
+        self.check()
+        cut = _cut(score, top)
+        named = bool(query.noun) and not query.stuff
+        trust = 0.2 if query.ground else 0.5
+        likelihood = _likelihood(score, cut)
+        label = sharpen(self.scene.rgb, self.scene.cells, likelihood, trust_colour=trust)
+        label = self._with_attached(query, label)
+        self.check()
+
+        mass = _is_mass(query)
+        gap = 0 if query.stuff else round(0.02 * max(self.scene.shape))
+        least = 0.002 if mass else 0.02
+        found = objects.things(label, score, self.scene.saliency, gap=gap, least=least)
+        if not found:
+            return self._guess(query, f"Nothing in the picture looks like {_quoted(query)}.")
+        if mass:
+            chosen, together = found, True
+        else:
+            left = objects.drop(found, query.excluded.positions, query.excluded.sizes)
+            chosen = objects.choose(left, query.positions, query.sizes, query.plural)
+            placed = bool(query.positions or query.sizes)
+            together = query.plural or not (named or placed)
+        if not chosen:
+            message = f"There are only {len(found)} for {_quoted(query)}."
+            return self._guess(query, message)
+        groups = self._groups(query, chosen, together)
+        candidates = []
+        for name, group in groups[: max(1, self.top_k)]:
+            self.check()
+            candidates.append(self._candidate(name, group, label, score, query))
+        return PhraseAnswer(
+            phrase=query.phrase,
+            found=True,
+            candidates=tuple(candidates),
+            used_words=query.used_words,
+            unused_words=query.unused_words,
+            message=_explanation(query),
+        )
+
+    def _groups(
+        self, query: Query, chosen: Sequence[Thing], together: bool
+    ) -> list[tuple[str, list[Thing]]]:
+        """Candidates as label and things, best first."""
+        label = query.phrase.strip() or "selection"
+        single = query.noun or label
+        everything = list(chosen)
+        if _is_mass(query) or len(chosen) == 1:
+            return [(label, everything)]
+        if together:
+            ordered = sorted(chosen, key=lambda thing: -thing.mass)[: max(1, self.top_k - 1)]
+            ordered.sort(key=lambda thing: thing.centre[0])
+            instances = [(f"{single} {n}", [t]) for n, t in enumerate(ordered, start=1)]
+            return [(label, everything), *instances]
+        ranked = [(label if n == 1 else f"{label} {n}", [t]) for n, t in enumerate(chosen, 1)]
+        second = chosen[1].merit / max(chosen[0].merit, 1e-6)
+        keep = [pair for pair, thing in zip(ranked, chosen, strict=True) if _rivals(thing, chosen)]
+        return keep if second < 0.35 else [*keep[: self.top_k - 1], (f"{label} (all)", everything)]
+
+    def _with_attached(self, query: Query, label: Floats) -> Floats:
+        """The label with stuff that belongs to it where it hangs on: trunks under crowns."""
+        names = [name for stuff in query.stuff for name in stuff.attached]
+        for name in names:
+            score = stuff_likelihood(self.scene, vocabulary.stuff()[name]) * self.scene.visible
+            free = score * (label < 0.5)
+            top = float(np.quantile(free, 1 - _LEAST_SHARE))
+            if top < _FOUND:
+                continue
+            likelihood = _likelihood(free, _cut(free, top))
+            extra = sharpen(self.scene.rgb, self.scene.cells, likelihood) * (label < 0.5)
+            near = cv2.dilate((label >= 0.5).astype(np.uint8), np.ones((9, 9), np.uint8)) > 0
+            hanging = np.zeros(label.shape, bool)
+            for part in objects.things(extra, score, self.scene.saliency, gap=2, least=0.0):
+                touch = part.mask & near
+                # A trunk hangs on with its end; what runs along the rim of a crown is not one.
+                if touch.any() and touch.sum() < 0.5 * part.area and part.rim < 0.02:
+                    hanging |= part.mask
+            label = np.where(hanging, np.maximum(label, extra), label)
+        return label
+
+    def _candidate(
+        self, name: str, group: Sequence[Thing], label: Floats, score: Floats, query: Query
+    ) -> MaskCandidate:
+        own = np.logical_or.reduce([thing.mask for thing in group])
+        values = self._refined(own, label, score)
+        mean = float(score[own].mean())
+        clear = float(label[own].mean())
+        return MaskCandidate(
+            label=name,
+            score=round(min(0.99, 0.5 * clear + 0.5 * min(1.0, mean * 1.4)), 3),
+            scores=ScoreMap(values, self.scene.rect),
+            threshold=THRESHOLD if self.threshold is None else self.threshold,
+            reason=_reason(query),
+        )
+
+    def _refined(self, own: Mask, label: Floats, score: Floats) -> np.ndarray:
+        """Score map (h, w) float16 at detail resolution of the things in `own`."""
+        rgb, cells, visible = self.detail.get()
+        height, width = rgb.shape[:2]
+        small = self.scene.shape
+        ours = cv2.dilate(own.astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
+        rough = np.where(ours, label, np.minimum(label, 0.05))
+        box = _around(own, 0.15)
+        factor = height / small[0], width / small[1]
+        window = tuple(
+            slice(int(part.start * f), max(int(part.start * f) + 1, round(part.stop * f)))
+            for part, f in zip(box, factor, strict=True)
+        )
+        size = (window[1].stop - window[1].start, window[0].stop - window[0].start)
+        start = cv2.resize(rough[box], size, interpolation=cv2.INTER_LINEAR)
+        reach = cv2.resize(ours[box].astype(np.uint8), size, interpolation=cv2.INTER_NEAREST) > 0
+        sharp = sharpen(
+            np.ascontiguousarray(rgb[window]), cells[window], start,
+            fixed=np.where(reach, 0, -6).astype(np.float32), rounds=1, trust_colour=0.4, radius=3,
+        )  # fmt: skip
+        inside = np.zeros((height, width), np.float32)
+        inside[window] = sharp
+        underlying = cv2.resize(np.where(own, np.maximum(score, 0.3 * label), score),
+                                (width, height), interpolation=cv2.INTER_LINEAR)  # fmt: skip
+        return score_values(inside, underlying, visible)
+
+    def _guess(self, query: Query, message: str) -> PhraseAnswer:
+        """The most salient things, as guesses."""
+        saliency = self.scene.saliency * self.scene.visible
+        top = float(np.quantile(saliency, 1 - _LEAST_SHARE))
+        candidates: list[MaskCandidate] = []
+        if top > 0.1:
+            likelihood = _likelihood(saliency, max(_cut(saliency, top), 0.55 * top))
+            label = sharpen(self.scene.rgb, self.scene.cells, likelihood, trust_colour=0.3)
+            gap = round(0.01 * max(self.scene.shape))
+            found = objects.things(label, saliency, self.scene.saliency, gap=gap, least=0.05)
+            found = objects.choose(found, query.positions, query.sizes, plural=False)
+            for number, thing in enumerate(found[: max(1, self.top_k)], start=1):
+                self.check()
+                made = self._candidate(f"region {number}", [thing], label, saliency, query)
+                candidates.append(made)
+        offer = (
+            "Here is what stands out most." if candidates else "Nothing stands out in the picture."
+        )
+        return _nothing(query, f"{message} {offer}".strip(), tuple(candidates))
+
+
+def _nothing(
+    query: Query, message: str, candidates: tuple[MaskCandidate, ...] = ()
+) -> PhraseAnswer:
+    return PhraseAnswer(
+        phrase=query.phrase,
+        found=False,
+        candidates=candidates,
+        used_words=query.used_words,
+        unused_words=query.unused_words,
+        message=message,
+    )
+
+
+def _is_mass(query: Query) -> bool:
+    """Whether the phrase names only what has no instances (sky, grass), or a ground."""
+    if query.ground == "background" or not query.describes:
+        return True
+    return bool(query.stuff) and all(stuff.border for stuff in query.stuff)
+
+
+def _rivals(thing: Thing, chosen: Sequence[Thing]) -> bool:
+    return thing.merit >= 0.1 * max(other.merit for other in chosen)
+
+
+def _cut(score: Floats, top: float) -> float:
+    """The score that parts what fits from what does not (Otsu 1979), within reason of the top."""
+    levels = np.clip(score / top * 255, 0, 255).astype(np.uint8)
+    threshold, _ = cv2.threshold(levels, 0, 255, cv2.THRESH_BINARY + cv2.THRESH_OTSU)
+    return float(np.clip(threshold / 255, 0.3, 0.62)) * top
+
+
+def _likelihood(score: Floats, cut: float) -> Floats:
+    """The score as a likelihood that is undecided at `cut`."""
+    return score**2 / (score**2 + cut**2 + 1e-9)
+
+
+def _around(mask: Mask, margin: float) -> tuple[slice, slice]:
+    """Rows and columns of the mask's box, grown by a share of its size."""
+    spans = []
+    for axis in (1, 0):
+        on = np.flatnonzero(mask.any(axis=axis))
+        first, last = int(on[0]), int(on[-1]) + 1
+        pad = 8 + round(margin * (last - first))
+        spans.append(slice(max(0, first - pad), min(mask.shape[1 - axis], last + pad)))
+    return spans[0], spans[1]
+
+
+def _quoted(query: Query) -> str:
+    return f"“{query.phrase.strip()}”"
+
+
+def _listed(words: Sequence[str]) -> str:
+    quoted = [f"“{word}”" for word in words]
+    return quoted[0] if len(quoted) == 1 else ", ".join(quoted[:-1]) + " and " + quoted[-1]
+
+
+def _not_understood(query: Query) -> str:
+    if not query.unused_words:
+        return "The phrase says nothing about what to look for."
+    verb = "was" if len(query.unused_words) == 1 else "were"
+    return f"{_listed(query.unused_words)} {verb} not understood by the basic engine."
+
+
+def _explanation(query: Query) -> str:
+    if not query.unused_words:
+        return ""
+    verb = "was" if len(query.unused_words) == 1 else "were"
+    unknown = f"{_listed(query.unused_words)} {verb} not understood by the basic engine"
+    return f"Selected by {_listed(query.used_words)}; {unknown}."
+
+
+def _reason(query: Query) -> str:
+    return f"Fits {_listed(query.used_words)}." if query.used_words else "Stands out most."
