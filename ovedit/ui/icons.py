@@ -90,7 +90,10 @@ class _TintedEngine(QIconEngine):
     def scaledPixmap(  # noqa: N802
         self, size: QSize, mode: QIcon.Mode, state: QIcon.State, scale: float
     ) -> QPixmap:
-        return self.pixmap(size, mode, state)
+        # `size` is in device-independent pixels.
+        result = self.pixmap(size * scale, mode, state)
+        result.setDevicePixelRatio(scale)
+        return result
 
     def clone(self) -> QIconEngine:
         return _TintedEngine(self._name, self._role, self._on_name)

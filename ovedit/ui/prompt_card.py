@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
-from PySide6.QtCore import QEvent, QObject, QRectF, Qt, Signal
+from PySide6.QtCore import QEvent, QObject, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import (
     QActionGroup,
     QColor,
@@ -14,6 +14,7 @@ from PySide6.QtGui import (
     QPainter,
     QPainterPath,
     QPaintEvent,
+    QPixmap,
     QResizeEvent,
 )
 from PySide6.QtWidgets import (
@@ -29,7 +30,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from ovedit.ui.icons import icon
+from ovedit.ui.icons import IconRole, icon
 from ovedit.ui.panels.jobs import JobView
 from ovedit.ui.theme import RADIUS_BUTTON, RADIUS_CARD, tokens
 from ovedit.ui.widgets.basics import (
@@ -56,7 +57,7 @@ _PLACEHOLDERS = {
     "replace": "What should be there, for example metal bench",
     "restyle": "How should it look, for example golden",
 }
-_ICONS = {"info": "accent", "warning": "warning", "error": "bad"}
+_ICONS: dict[MessageKind, IconRole] = {"info": "accent", "warning": "warning", "error": "bad"}
 
 
 class HistoryField(QLineEdit):
@@ -224,7 +225,7 @@ class PromptCard(QFrame):
         layout.setContentsMargins(2, 0, 2, 0)
         layout.setSpacing(8)
         mark = QLabel()
-        mark.setPixmap(icon("engine", "dim").pixmap(16))
+        mark.setPixmap(self._crisp("engine", "dim", 16))
         self._hint_mark = mark
         self._hint = ElidedLabel()
         self._hint.set_look(dimmed=True)
@@ -289,6 +290,9 @@ class PromptCard(QFrame):
         layout.addWidget(self._time)
         layout.addWidget(self.cancel_button)
         return page
+
+    def _crisp(self, name: str, role: IconRole, side: int) -> QPixmap:
+        return icon(name, role).pixmap(QSize(side, side), self.devicePixelRatioF())
 
     # ── What the window sets ──────────────────────────────────────────────────────────────────
 
@@ -372,8 +376,7 @@ class PromptCard(QFrame):
         if len(buttons) > 2:
             raise ValueError(f"A message has at most two buttons, not {len(buttons)}.")
         self._drop_message_buttons()
-        name = "info" if kind == "info" else kind
-        self._message_icon.setPixmap(icon(name, _ICONS[kind]).pixmap(18))  # type: ignore[arg-type]
+        self._message_icon.setPixmap(self._crisp(kind, _ICONS[kind], 18))
         self._message_icon.setAccessibleName(kind)
         self._message_text.setText(text)
         for words, key in buttons:
@@ -492,7 +495,7 @@ class PromptCard(QFrame):
         if self._lines.isHidden() is shown:
             self._lines.setVisible(shown)
         self.select_button.setEnabled(
-            self._can_select and not busy and bool(self.phrase.text().strip())
+            self._can_select and bool(self.phrase.text().strip())
         )
         kind = self.kind.current
         wanted = kind == "remove" or bool(self.words.text().strip())
@@ -538,7 +541,7 @@ class PromptCard(QFrame):
     def changeEvent(self, event: QEvent) -> None:  # noqa: N802
         super().changeEvent(event)
         if event.type() is QEvent.Type.PaletteChange and hasattr(self, "_hint_mark"):
-            self._hint_mark.setPixmap(icon("engine", "dim").pixmap(16))
+            self._hint_mark.setPixmap(self._crisp("engine", "dim", 16))
 
     def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802
         if event.key() == Qt.Key.Key_Escape:

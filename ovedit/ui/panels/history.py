@@ -182,7 +182,7 @@ class HistoryPanel(QWidget):
 
     def set_notice(self, text: str) -> None:
         """Say something about the history, for example what was pruned; empty for nothing."""
-        self._notice_icon.setPixmap(icon("info", "accent").pixmap(18))
+        self._notice_icon.setPixmap(icon("info", "accent").pixmap(QSize(18, 18), self.devicePixelRatioF()))
         self._notice_text.setText(text)
         self._notice.setVisible(bool(text))
 

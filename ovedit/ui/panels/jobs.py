@@ -68,17 +68,18 @@ class _JobRow(Row):
 
     def show_job(self, job: JobView) -> None:
         """Show the job as it is now."""
-        step = "stopping" if job.cancelling else "waiting" if job.queued else job.step
+        step = "stopping" if job.cancelling else "" if job.queued else job.step
         self.name_label.set_text(job.title, step)
         self.name_label.set_look(dimmed=job.queued)
-        self._time.setText("" if job.cancelling else seconds_left(job.seconds_left))
+        left = "waiting" if job.queued else seconds_left(job.seconds_left)
+        self._time.setText("" if job.cancelling else left)
         self._cancel.setEnabled(not job.cancelling)
         self._cancel.setAccessibleName(f"Cancel {job.title}")
         self._bar_box.setVisible(not job.queued)
         if not job.queued:
             self._bar.set_fraction(job.fraction)
         self.setAccessibleName(
-            ", ".join(filter(None, (job.title, step, seconds_left(job.seconds_left))))
+            ", ".join(filter(None, (job.title, step, self._time.text())))
         )
 
 
@@ -111,7 +112,8 @@ class JobsPanel(QWidget):
         layout.setSpacing(0)
         layout.addWidget(self.header)
         layout.addWidget(self._empty)
-        layout.addWidget(self.list, 1)
+        layout.addWidget(self.list, 1000)
+        layout.addStretch(1)
         self.set_jobs(())
 
     def set_jobs(self, jobs: tuple[JobView, ...]) -> None:

@@ -201,7 +201,8 @@ class LayersPanel(QWidget):
         layout.addWidget(self.header)
         layout.addWidget(self._settings)
         layout.addWidget(self._empty)
-        layout.addWidget(self.list, 1)
+        layout.addWidget(self.list, 1000)
+        layout.addStretch(1)
         self._refresh()
 
     def set_menu(self, menu: QMenu) -> None:

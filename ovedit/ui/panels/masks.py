@@ -287,7 +287,7 @@ class MasksPanel(QWidget):
         self.header.add(self.add_button)
         self.header.add(self.more_button)
 
-        self.list = RowList("Class masks")
+        self.list = RowList("Class masks", hug=True)
         self.list.selection_changed.connect(self._selected)
         self.list.hovered.connect(self.row_hovered)
         self.list.renamed.connect(self.renamed)
@@ -324,8 +324,9 @@ class MasksPanel(QWidget):
         layout.setSpacing(0)
         layout.addWidget(self.header)
         layout.addWidget(self._empty)
-        layout.addWidget(self.list, 1)
+        layout.addWidget(self.list, 1000)
         layout.addWidget(self._buttons)
+        layout.addStretch(1)
         self._refresh()
 
     def _button(self, text: str, glyph: str = "") -> QPushButton:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from PySide6.QtCore import QEvent, QPoint, QRect, QRectF, Qt, Signal
+from PySide6.QtCore import QEvent, QObject, QPoint, QRect, QRectF, Qt, Signal
 from PySide6.QtGui import (
     QColor,
     QContextMenuEvent,
@@ -160,7 +160,7 @@ class _DropLine(QWidget):
 
 
 class RowList(QScrollArea):
-    """A scrolling list of rows.
+    """A scrolling list of rows. With `hug=True` it is never higher than its rows together.
 
     Signals:
         selection_changed(tuple[str, ...]): the person selected these rows, in the list's order.
@@ -191,6 +191,7 @@ class RowList(QScrollArea):
         multiple: bool = True,
         reorderable: bool = False,
         renamable: bool = True,
+        hug: bool = False,
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
@@ -200,6 +201,7 @@ class RowList(QScrollArea):
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self._multiple, self._reorderable, self._renamable = multiple, reorderable, renamable
+        self._hug = hug
         self.keyboard_used = False
         self._rows: dict[str, Row] = {}
         self._selected: tuple[str, ...] = ()
@@ -292,6 +294,11 @@ class RowList(QScrollArea):
                 self.renamed.emit(row_id, name)
 
         editor = _NameEditor(row, done)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802
+        if self._hug and watched is self.widget() and event.type() is QEvent.Type.LayoutRequest:
+            self.setMaximumHeight(self.content_height)
+        return super().eventFilter(watched, event)
 
     def _refresh(self) -> None:
         chosen = set(self._selected)

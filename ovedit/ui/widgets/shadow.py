@@ -9,6 +9,8 @@ from PySide6.QtCore import QEvent, QObject, QRectF, Qt
 from PySide6.QtGui import QColor, QPainter, QPaintEvent, QPixmap
 from PySide6.QtWidgets import QWidget
 
+from ovedit.ui.theme import tokens
+
 _BLUR = 22
 _DROP = 8
 
@@ -21,6 +23,7 @@ class Shadow(QWidget):
         self._caster = caster
         self._radius = radius
         self._pixmap = QPixmap()
+        self._drawn_for = ""
         self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         caster.installEventFilter(self)
@@ -46,7 +49,8 @@ class Shadow(QWidget):
     def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802
         ratio = self.devicePixelRatioF()
         size = self.size() * ratio
-        if self._pixmap.size() != size:
+        if self._pixmap.size() != size or self._drawn_for != tokens().name:
+            self._drawn_for = tokens().name
             self._pixmap = QPixmap(size)
             self._pixmap.setDevicePixelRatio(ratio)
             self._pixmap.fill(Qt.GlobalColor.transparent)
@@ -58,9 +62,10 @@ class Shadow(QWidget):
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.setPen(Qt.PenStyle.NoPen)
         # Stacked translucent shapes add up to a ramp that is steep near the card and flat outside.
+        dark = tokens().name == "dark"
         for step in range(_BLUR):
             share = (step + 1) / _BLUR
-            painter.setBrush(QColor(0, 0, 0, round(9 * share**1.5)))
+            painter.setBrush(QColor(0, 0, 0, round((9 if dark else 4) * share**1.5)))
             inset = step + 0.5
             painter.drawRoundedRect(
                 QRectF(self.rect()).adjusted(inset, inset, -inset, -inset),
