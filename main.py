@@ -1,4 +1,4 @@
-"""From a checkout: `python main.py [FILES…]` opens the window, `python main.py info` runs a command."""
+"""`python main.py [FILES…]` opens the window; with a command, as in `main.py info`, runs that."""
 
 from __future__ import annotations
 
