@@ -23,15 +23,16 @@ _FLOOR = 0.02
 """What a word leaves of a place that does not fit it at all, when other words fit."""
 
 
-def evidence(scene: Scene, said: Attributes) -> Floats:
+def evidence(scene: Scene, said: Attributes, *, anywhere: bool = False) -> Floats:
     """Likelihood (h, w) in [0, 1] that each pixel is what the attributes describe by looks.
 
     Ones where they say nothing about looks; positions and sizes are not considered here.
+    anywhere: leave out where in the picture stuff usually is.
     """
     kinds = [
         _union(colour_likelihood(scene, colour) for colour in said.colours),
         _union(material_likelihood(scene, material) for material in said.materials),
-        _union(stuff_likelihood(scene, stuff) for stuff in said.stuff),
+        _union(stuff_likelihood(scene, stuff, anywhere=anywhere) for stuff in said.stuff),
         _union(tone_likelihood(scene, tone) for tone in said.tones),
     ]
     if said.ground is not None:
@@ -66,22 +67,25 @@ def material_likelihood(scene: Scene, material: Material) -> Floats:
     return colour * (0.6 + 0.4 * contrast * coherence)
 
 
-def stuff_likelihood(scene: Scene, stuff: Stuff) -> Floats:
-    """How likely each pixel belongs to this stuff rather than to its rivals, (h, w) in [0, 1]."""
-    own = _stuff_score(scene, stuff)
+def stuff_likelihood(scene: Scene, stuff: Stuff, *, anywhere: bool = False) -> Floats:
+    """How likely each pixel belongs to this stuff rather than to its rivals, (h, w) in [0, 1].
+
+    anywhere: leave out where in the picture it usually is; its rivals keep to their places.
+    """
+    own = _stuff_score(scene, stuff, anywhere)
     by_name = vocabulary.stuff()
-    rivals = [_stuff_score(scene, by_name[name]) for name in stuff.rivals]
+    rivals = [_stuff_score(scene, by_name[name], anywhere=False) for name in stuff.rivals]
     if not rivals:
         return own
     strongest = np.maximum.reduce(rivals)
     return own * own**2 / (own**2 + strongest**2 + 1e-3)
 
 
-def _stuff_score(scene: Scene, stuff: Stuff) -> Floats:
+def _stuff_score(scene: Scene, stuff: Stuff, anywhere: bool) -> Floats:
     table = np.exp(-0.5 * _nearest(stuff.colours, stuff.spread / 11))
     score = _smooth(scene, table[scene.cells])
     score = score * (0.35 + 0.65 * within(scene.averaged(scene.contrast), *stuff.contrast))
-    if stuff.height is not None:
+    if stuff.height is not None and not anywhere:
         highest, lowest = stuff.height
         rows = np.linspace(0, 1, scene.shape[0], dtype=np.float32)[:, None]
         off = np.maximum(highest - rows, 0) + np.maximum(rows - lowest, 0)
@@ -134,8 +138,8 @@ def within(values: Floats, low: float, high: float) -> Floats:
 
 
 def _smooth(scene: Scene, values: Floats) -> Floats:
-    """Half the pixel's own surroundings, half its superpixel's mean: detail without noise."""
-    return 0.5 * cv2.blur(values, (3, 3)) + 0.5 * scene.averaged(values)
+    """The pixel's own surroundings and its superpixel's mean: detail without noise."""
+    return 0.6 * cv2.blur(values, (3, 3)) + 0.4 * scene.averaged(values)
 
 
 def _nearest(colours: tuple[Rgb, ...], scale: float) -> Floats:
@@ -164,15 +168,17 @@ def _to_lab(colours: Iterable[Rgb]) -> NDArray[np.float32]:
 
 @cache
 def _naming_table() -> Floats:
-    """Probability of each basic colour term for every colour cell, (32768, 11).
+    """Probability of each basic colour term for every colour cell, (32768, 11 and more).
 
     The survey's names that end in a basic term ("forest green") are samples of it; a cell asks
     the samples near it, nearer ones more.
     """
     lab = cell_lab()
-    table = np.full((len(lab), len(BASIC_COLOURS)), 1e-6, np.float32)
+    # Beige and tan are no basic terms, but without them everything pale would be white or grey.
+    terms = (*BASIC_COLOURS, "beige", "tan", "cream")
+    table = np.full((len(lab), len(terms)), 1e-6, np.float32)
     samples = vocabulary.xkcd_colours()
-    for column, term in enumerate(BASIC_COLOURS):
+    for column, term in enumerate(terms):
         rgbs = [rgb for name, rgb in samples.items() if name.split()[-1] == term]
         targets = _to_lab(rgbs)
         squared = (lab**2).sum(1)[:, None] - 2 * lab @ targets.T + (targets**2).sum(1)[None]

@@ -109,6 +109,8 @@ class _Job:
     def _score(self, query: Query) -> Floats:
         """Likelihood (h, w) in [0, 1] by looks, and for stuff without parts also by place."""
         score = evidence(self.scene, query)
+        if query.stuff and _is_mass(query):
+            score = _continued(score, evidence(self.scene, query, anywhere=True))
         if query.excluded.describes:
             unwanted = evidence(self.scene, query.excluded)
             score = score * (1 - np.clip(unwanted / max(0.6 * float(unwanted.max()), 0.2), 0, 1))
@@ -119,18 +121,25 @@ class _Job:
 
     def _found(self, query: Query, score: Floats, top: float) -> PhraseAnswer:
         self.check()
-        cut = _cut(score, top)
         named = bool(query.noun) and not query.stuff
+        cut = max(_cut(score, top), 0.52 * top) if named else _cut(score, top)
         trust = 0.2 if query.ground else 0.5
         likelihood = _likelihood(score, cut)
         label = sharpen(self.scene.rgb, self.scene.cells, likelihood, trust_colour=trust)
-        label = self._with_attached(query, label)
+        label, attached = self._with_attached(query, label)
         self.check()
 
         mass = _is_mass(query)
-        gap = 0 if query.stuff else round(0.02 * max(self.scene.shape))
-        least = 0.002 if mass else 0.02
-        found = objects.things(label, score, self.scene.saliency, gap=gap, least=least)
+        reach = round(0.01 * max(self.scene.shape))
+        found = objects.things(
+            label,
+            score,
+            self.scene.saliency,
+            gap=0 if query.stuff else 2 * reach,
+            neck=reach if query.stuff and not mass else 0,
+            least=0.002 if mass else 0.02,
+            attached=attached,
+        )
         if not found:
             return self._guess(query, f"Nothing in the picture looks like {_quoted(query)}.")
         if mass:
@@ -176,8 +185,9 @@ class _Job:
         keep = [pair for pair, thing in zip(ranked, chosen, strict=True) if _rivals(thing, chosen)]
         return keep if second < 0.35 else [*keep[: self.top_k - 1], (f"{label} (all)", everything)]
 
-    def _with_attached(self, query: Query, label: Floats) -> Floats:
-        """The label with stuff that belongs to it where it hangs on: trunks under crowns."""
+    def _with_attached(self, query: Query, label: Floats) -> tuple[Floats, Mask | None]:
+        """The label with stuff that belongs to it where it hangs on (trunks), and where that is."""
+        attached = None
         names = [name for stuff in query.stuff for name in stuff.attached]
         for name in names:
             score = stuff_likelihood(self.scene, vocabulary.stuff()[name]) * self.scene.visible
@@ -195,7 +205,8 @@ class _Job:
                 if touch.any() and touch.sum() < 0.5 * part.area and part.rim < 0.02:
                     hanging |= part.mask
             label = np.where(hanging, np.maximum(label, extra), label)
-        return label
+            attached = hanging if attached is None else attached | hanging
+        return label, attached
 
     def _candidate(
         self, name: str, group: Sequence[Thing], label: Floats, score: Floats, query: Query
@@ -219,6 +230,7 @@ class _Job:
         small = self.scene.shape
         ours = cv2.dilate(own.astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
         rough = np.where(ours, label, np.minimum(label, 0.05))
+        rough[own] = np.maximum(rough[own], 0.55)
         box = _around(own, 0.15)
         factor = height / small[0], width / small[1]
         window = tuple(
@@ -244,8 +256,8 @@ class _Job:
         top = float(np.quantile(saliency, 1 - _LEAST_SHARE))
         candidates: list[MaskCandidate] = []
         if top > 0.1:
-            likelihood = _likelihood(saliency, max(_cut(saliency, top), 0.55 * top))
-            label = sharpen(self.scene.rgb, self.scene.cells, likelihood, trust_colour=0.3)
+            likelihood = _likelihood(saliency, max(_cut(saliency, top), 0.62 * top))
+            label = sharpen(self.scene.rgb, self.scene.cells, likelihood, trust_colour=0.15)
             gap = round(0.01 * max(self.scene.shape))
             found = objects.things(label, saliency, self.scene.saliency, gap=gap, least=0.05)
             found = objects.choose(found, query.positions, query.sizes, plural=False)
@@ -287,7 +299,23 @@ def _cut(score: Floats, top: float) -> float:
     """The score that parts what fits from what does not (Otsu 1979), within reason of the top."""
     levels = np.clip(score / top * 255, 0, 255).astype(np.uint8)
     threshold, _ = cv2.threshold(levels, 0, 255, cv2.THRESH_BINARY + cv2.THRESH_OTSU)
-    return float(np.clip(threshold / 255, 0.3, 0.62)) * top
+    return float(np.clip(threshold / 255, 0.42, 0.62)) * top
+
+
+def _continued(score: Floats, anywhere: Floats) -> Floats:
+    """The score, carried on beyond the usual place into what hangs together with it and looks alike.
+
+    Hysteresis as in Canny's edge detector (1986): weak evidence counts where strong evidence is
+    part of the same connected area.
+    """
+    top = float(np.quantile(score, 1 - _LEAST_SHARE))
+    cut = 0.4 * max(top, 1e-3)
+    count, parts = cv2.connectedComponents((anywhere >= cut).astype(np.uint8))
+    strong = np.bincount(parts.ravel(), (score >= 0.7 * top).ravel(), count)
+    areas = np.bincount(parts.ravel(), minlength=count)
+    kept = strong > 0.2 * areas
+    kept[0] = False
+    return np.where(kept[parts], np.maximum(score, 0.9 * anywhere), score)
 
 
 def _likelihood(score: Floats, cut: float) -> Floats:
