@@ -70,9 +70,7 @@ class _TintedEngine(QIconEngine):
         self._role: IconRole = role
         self._on_name = on_name
 
-    def paint(
-        self, painter: QPainter, rect: QRect, mode: QIcon.Mode, state: QIcon.State
-    ) -> None:
+    def paint(self, painter: QPainter, rect: QRect, mode: QIcon.Mode, state: QIcon.State) -> None:
         name = self._on_name if state is QIcon.State.On else self._name
         side = min(rect.width(), rect.height())
         box = QRectF(0, 0, side, side)
@@ -87,7 +85,7 @@ class _TintedEngine(QIconEngine):
         painter.end()
         return result
 
-    def scaledPixmap(  # noqa: N802
+    def scaledPixmap(
         self, size: QSize, mode: QIcon.Mode, state: QIcon.State, scale: float
     ) -> QPixmap:
         # `size` is in device-independent pixels.
@@ -98,7 +96,7 @@ class _TintedEngine(QIconEngine):
     def clone(self) -> QIconEngine:
         return _TintedEngine(self._name, self._role, self._on_name)
 
-    def isNull(self) -> bool:  # noqa: N802
+    def isNull(self) -> bool:
         return False
 
 

@@ -94,7 +94,8 @@ class HistoryField(QLineEdit):
         self.set_history([entry for entry in self._history if entry != text] + [text])
         return self._history != before
 
-    def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Walk the history, enter, or leave."""
         key = event.key()
         if key in (Qt.Key.Key_Up, Qt.Key.Key_Down):
             self._walk(-1 if key == Qt.Key.Key_Up else 1)
@@ -190,9 +191,7 @@ class PromptCard(QFrame):
         self._message_icon.setFixedSize(18, 18)
         self._message_text = label()
         self._message_text.setWordWrap(True)
-        self._message_text.setSizePolicy(
-            QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred
-        )
+        self._message_text.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
         self._message_buttons = QHBoxLayout()
         self._message_buttons.setSpacing(8)
         close = IconButton("cross", "Close this message")
@@ -342,7 +341,7 @@ class PromptCard(QFrame):
 
     def set_job(self, job: JobView | None) -> None:
         """Show a running job in place of the second line, or None when none runs."""
-        had_focus = self._lines.currentWidget().isAncestorOf(self.focusWidget() or self)
+        had_focus = self._lines.isAncestorOf(self.focusWidget() or self)
         changed = (job is None) is not (self._job is None)
         self._job = job
         if job is not None:
@@ -485,18 +484,14 @@ class PromptCard(QFrame):
 
     def _refresh(self) -> None:
         busy = self._job is not None
-        if busy:
-            page = self._job_page
-        else:
-            page = self._edit_page if self._can_edit else self._hint_page
+        idle_page = self._edit_page if self._can_edit else self._hint_page
+        page = self._job_page if busy else idle_page
         if self._lines.currentWidget() is not page:
             self._lines.setCurrentWidget(page)
         shown = busy or self._can_edit or bool(self._hint.text)
         if self._lines.isHidden() is shown:
             self._lines.setVisible(shown)
-        self.select_button.setEnabled(
-            self._can_select and bool(self.phrase.text().strip())
-        )
+        self.select_button.setEnabled(self._can_select and bool(self.phrase.text().strip()))
         kind = self.kind.current
         wanted = kind == "remove" or bool(self.words.text().strip())
         self.apply_button.setEnabled(
@@ -527,33 +522,39 @@ class PromptCard(QFrame):
         )
         self.raise_()
 
-    def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """Keep to the edge of the parent; draw the ring of the field with the focus."""
         if watched is self.parent() and event.type() is QEvent.Type.Resize:
             self.place()
         elif event.type() in (QEvent.Type.FocusIn, QEvent.Type.FocusOut):
             self.update()
         return False
 
-    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Shorten the words where the card is narrow."""
         super().resizeEvent(event)
         self._refresh()
 
-    def changeEvent(self, event: QEvent) -> None:  # noqa: N802
+    def changeEvent(self, event: QEvent) -> None:
+        """Follow the theme's colours."""
         super().changeEvent(event)
         if event.type() is QEvent.Type.PaletteChange and hasattr(self, "_hint_mark"):
             self._hint_mark.setPixmap(self._crisp("engine", "dim", 16))
 
-    def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Esc leads back to the canvas."""
         if event.key() == Qt.Key.Key_Escape:
             self.escape.emit()
         else:
             super().keyPressEvent(event)
 
-    def mousePressEvent(self, event: QMouseEvent) -> None:  # noqa: N802
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        """Keep clicks beside the controls from the canvas below."""
         # A click between the controls must not reach the canvas below.
         event.accept()
 
-    def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """Draw the card and the ring around the field with the focus."""
         super().paintEvent(event)
         for field in (self.phrase, self.words):
             if field.hasFocus():

@@ -48,6 +48,4 @@ def qimage_over(buffer: NDArray[np.uint8]) -> QImage:
 
 def _check(pixels: NDArray[np.uint8]) -> None:
     if pixels.ndim != 3 or pixels.shape[2] != 4 or pixels.dtype != np.uint8:
-        raise ValueError(
-            f"Expected (H, W, 4) uint8 pixels, got {pixels.shape} {pixels.dtype}."
-        )
+        raise ValueError(f"Expected (H, W, 4) uint8 pixels, got {pixels.shape} {pixels.dtype}.")

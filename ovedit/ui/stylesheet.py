@@ -123,7 +123,8 @@ QSlider::handle:horizontal:focus {
 }
 QSlider::handle:horizontal:disabled { background: $disabled; }
 
-QScrollArea, RowList, QScrollArea > QWidget > QWidget#rows { background: transparent; border: 0; }
+RowList, QWidget#rows { background: transparent; border: 0; }
+QTreeView::item { min-height: 26px; }
 QScrollBar:vertical { background: transparent; width: 10px; margin: 2px; }
 QScrollBar:horizontal { background: transparent; height: 10px; margin: 2px; }
 QScrollBar::handle { background: $line; border-radius: 3px; }
@@ -147,6 +148,7 @@ QTabBar::tab:hover { color: $text; }
 QLabel[role="dim"] { color: $dim; }
 QLabel[role="dim_selected"] { color: $selected_dim; }
 QLabel[role="heading"] { color: $dim; font-size: 12px; font-weight: 600; }
+QLabel[role="heading"][on="canvas"] { color: $selected_dim; }
 QLabel[role="title"] { font-size: 17px; font-weight: 600; }
 QLabel[role="strong"] { font-weight: 600; }
 QFrame[role="rule"] { background: $line; border: 0; max-height: 1px; min-height: 1px; }
@@ -164,7 +166,7 @@ PromptCard QPushButton:hover { background: $hover; }
 PromptCard QPushButton[primary="true"] { background: $accent; }
 PromptCard QPushButton[primary="true"]:hover { background: $accent_hover; }
 PromptCard QPushButton[primary="true"]:disabled { background: $hover; }
-DropArea { background: $panel; border: 0; }
+StartPage { background: $canvas; border: 0; }
 """)
 
 
@@ -172,6 +174,7 @@ def stylesheet(t: Tokens) -> str:
     """The whole application's style sheet in the colours of `t`."""
     return _SHEET.substitute(
         window=t.window,
+        canvas=t.canvas,
         panel=t.panel,
         raised=t.raised,
         line=t.line,

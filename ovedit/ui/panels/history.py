@@ -64,7 +64,7 @@ class _Steps(QAbstractListModel):
             if names:
                 self.dataChanged.emit(self.index(0), self.index(len(names) - 1))
 
-    def rowCount(self, parent: _Index | None = None) -> int:  # noqa: N802
+    def rowCount(self, parent: _Index | None = None) -> int:
         return 0 if parent is not None and parent.isValid() else len(self.names)
 
     def data(self, index: _Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
@@ -81,7 +81,7 @@ class _Steps(QAbstractListModel):
 class _StepDelegate(QStyledItemDelegate):
     """Draws a step."""
 
-    def sizeHint(self, option: QStyleOptionViewItem, index: _Index) -> QSize:  # noqa: N802
+    def sizeHint(self, option: QStyleOptionViewItem, index: _Index) -> QSize:
         return QSize(100, _ROW_HEIGHT)
 
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: _Index) -> None:
@@ -105,9 +105,7 @@ class _StepDelegate(QStyledItemDelegate):
             painter.setFont(font)
         painter.setPen(QColor(t.text if present else t.dim))
         box = rect.adjusted(12, 0, -12, 0)
-        text = QFontMetrics(font).elidedText(
-            index.data(), Qt.TextElideMode.ElideRight, box.width()
-        )
+        text = QFontMetrics(font).elidedText(index.data(), Qt.TextElideMode.ElideRight, box.width())
         if undone:
             painter.setOpacity(0.75)
         painter.drawText(box, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft, text)
@@ -123,7 +121,7 @@ class _StepView(QListView):
 
     jump = Signal(int)
 
-    def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802
+    def keyPressEvent(self, event: QKeyEvent) -> None:
         if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter, Qt.Key.Key_Space):
             if self.currentIndex().isValid():
                 self.jump.emit(self.currentIndex().row())
@@ -182,7 +180,9 @@ class HistoryPanel(QWidget):
 
     def set_notice(self, text: str) -> None:
         """Say something about the history, for example what was pruned; empty for nothing."""
-        self._notice_icon.setPixmap(icon("info", "accent").pixmap(QSize(18, 18), self.devicePixelRatioF()))
+        self._notice_icon.setPixmap(
+            icon("info", "accent").pixmap(QSize(18, 18), self.devicePixelRatioF())
+        )
         self._notice_text.setText(text)
         self._notice.setVisible(bool(text))
 

@@ -8,7 +8,6 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QHBoxLayout, QToolButton, QVBoxLayout, QWidget
 
 from ovedit.ui.widgets.basics import (
-    ElidedLabel,
     IconButton,
     ThinBar,
     label,
@@ -78,9 +77,7 @@ class _JobRow(Row):
         self._bar_box.setVisible(not job.queued)
         if not job.queued:
             self._bar.set_fraction(job.fraction)
-        self.setAccessibleName(
-            ", ".join(filter(None, (job.title, step, self._time.text())))
-        )
+        self.setAccessibleName(", ".join(filter(None, (job.title, step, self._time.text()))))
 
 
 class JobsPanel(QWidget):

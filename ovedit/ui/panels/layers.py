@@ -48,9 +48,7 @@ class _LayerLine(Row):
         self._rerun = IconButton("rerun", "Run this edit again", row=True)
         self._rerun.clicked.connect(lambda: panel.rerun_requested.emit(row_id))
         self._opacity = label()
-        self._lock = IconButton(
-            "unlock", "Lock", on="lock", role="dim", checkable=True, row=True
-        )
+        self._lock = IconButton("unlock", "Lock", on="lock", role="dim", checkable=True, row=True)
         self._lock.clicked.connect(lambda on: panel.lock_changed.emit(row_id, on))
         self._opacity.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         self.setFixedHeight(self.line_height)
@@ -105,7 +103,7 @@ class _LayerLine(Row):
         self._lock.setVisible(lock_shown)
         self._opacity.setVisible(not lock_shown)
 
-    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802
+    def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
         side = self._lock.height()
         self._lock.move(self.width() - side - 9, (self.line_height - side) // 2)

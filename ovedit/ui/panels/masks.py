@@ -1,12 +1,12 @@
-"""The class masks dock: one row per mask, instances in groups, the threshold of the selected one."""
+"""The class masks dock: a row per mask, instances in groups, the selected one's threshold."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from PySide6.QtCore import QPoint, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QColor, QPainter, QPaintEvent, QPen
+from PySide6.QtCore import QPoint, QSize, Qt, Signal
+from PySide6.QtGui import QPainter, QPaintEvent
 from PySide6.QtWidgets import (
     QAbstractButton,
     QHBoxLayout,
@@ -17,9 +17,15 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from ovedit.ui.icons import icon, paint_icon
-from ovedit.ui.theme import tokens
-from ovedit.ui.widgets.basics import GlyphButton, IconButton, Swatch, label, set_role
+from ovedit.ui.icons import icon
+from ovedit.ui.widgets.basics import (
+    GlyphButton,
+    IconButton,
+    Swatch,
+    draw_tick,
+    label,
+    set_role,
+)
 from ovedit.ui.widgets.header import PanelHeader
 from ovedit.ui.widgets.rows import Row, RowList
 from ovedit.ui.widgets.slider import LabelledSlider
@@ -60,7 +66,7 @@ class MaskRow:
 
 
 class Tick(QAbstractButton):
-    """A small tick box in the theme's colours."""
+    """A tick box without words, for rows."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -68,22 +74,13 @@ class Tick(QAbstractButton):
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.setFixedSize(16, 16)
 
-    def sizeHint(self) -> QSize:  # noqa: N802
+    def sizeHint(self) -> QSize:
+        """16 by 16 px."""
         return QSize(16, 16)
 
-    def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802
-        t = tokens()
-        painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        box = QRectF(1.5, 1.5, 13, 13)
-        if self.isChecked():
-            painter.setPen(Qt.PenStyle.NoPen)
-            painter.setBrush(QColor(t.accent))
-            painter.drawRoundedRect(box.adjusted(-0.5, -0.5, 0.5, 0.5), 3.5, 3.5)
-            paint_icon(painter, QRectF(2, 2, 12, 12), "check", t.on_accent)
-        else:
-            painter.setPen(QPen(QColor(t.border_strong), 1))
-            painter.drawRoundedRect(box, 3, 3)
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """Draw the box."""
+        draw_tick(QPainter(self), 0, 0, checked=self.isChecked(), enabled=self.isEnabled())
 
 
 def _score_text(score: float | None) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QPointF, QRectF, QSize, Qt
+from PySide6.QtCore import QPoint, QPointF, QRectF, QSize, Qt
 from PySide6.QtGui import (
     QColor,
     QFontMetrics,
@@ -13,6 +13,7 @@ from PySide6.QtGui import (
     QPen,
 )
 from PySide6.QtWidgets import (
+    QCheckBox,
     QComboBox,
     QFrame,
     QLabel,
@@ -88,24 +89,25 @@ class ElidedLabel(QWidget):
             self.updateGeometry()
             self.update()
 
-    def set_look(
-        self, *, bold: bool = False, dimmed: bool = False, selected: bool = False
-    ) -> None:
+    def set_look(self, *, bold: bool = False, dimmed: bool = False, selected: bool = False) -> None:
         """Semibold, in the secondary colour, or in the colours of a selected row."""
         if (bold, dimmed, selected) != (self._bold, self._dimmed, self._selected):
             self._bold, self._dimmed, self._selected = bold, dimmed, selected
             self.update()
 
-    def sizeHint(self) -> QSize:  # noqa: N802
+    def sizeHint(self) -> QSize:
+        """Room for all of text and detail."""
         metrics = self.fontMetrics()
         gap = metrics.horizontalAdvance(" ") if self._detail else 0
         width = metrics.horizontalAdvance(self._text) + gap
         return QSize(width + metrics.horizontalAdvance(self._detail) + 2, metrics.height() + 2)
 
-    def minimumSizeHint(self) -> QSize:  # noqa: N802
+    def minimumSizeHint(self) -> QSize:
+        """Room for a letter or two."""
         return QSize(24, self.sizeHint().height())
 
-    def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """Draw as much of the text as fits."""
         t = tokens()
         painter = QPainter(self)
         font = self.font()
@@ -183,13 +185,62 @@ class ComboBox(QComboBox):
         super().__init__(parent)
         self.setAccessibleName(name)
 
-    def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """Draw the box and the chevron."""
         super().paintEvent(event)
         t = tokens()
         box = QRectF(self.width() - 21, (self.height() - 14) / 2, 14, 14)
-        paint_icon(
-            QPainter(self), box, "chevron-down", t.dim if self.isEnabled() else t.disabled
-        )
+        paint_icon(QPainter(self), box, "chevron-down", t.dim if self.isEnabled() else t.disabled)
+
+
+def draw_tick(
+    painter: QPainter, x: float, y: float, *, checked: bool, enabled: bool = True
+) -> None:
+    """Draw a tick box of 16 px with its upper left corner at (x, y)."""
+    t = tokens()
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    box = QRectF(x + 1.5, y + 1.5, 13, 13)
+    if checked:
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(QColor(t.accent if enabled else t.disabled))
+        painter.drawRoundedRect(box.adjusted(-0.5, -0.5, 0.5, 0.5), 3.5, 3.5)
+        paint_icon(painter, QRectF(x + 2, y + 2, 12, 12), "check", t.on_accent)
+    else:
+        painter.setPen(QPen(QColor(t.border_strong if enabled else t.disabled), 1))
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+        painter.drawRoundedRect(box, 3, 3)
+
+
+class CheckBox(QCheckBox):
+    """A check box in the theme's colours."""
+
+    def sizeHint(self) -> QSize:
+        """Room for the box and its words."""
+        words = self.fontMetrics().horizontalAdvance(self.text())
+        return QSize(16 + (8 + words + 2 if words else 0), 24)
+
+    def minimumSizeHint(self) -> QSize:
+        """The same as `sizeHint`."""
+        return self.sizeHint()
+
+    def hitButton(self, pos: QPoint) -> bool:
+        """Box and words are to be clicked, the empty space after them is not."""
+        return self.rect().contains(pos) and pos.x() <= self.sizeHint().width()
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """Draw the box and its words."""
+        t = tokens()
+        painter = QPainter(self)
+        top = (self.height() - 16) / 2
+        draw_tick(painter, 0, top, checked=self.isChecked(), enabled=self.isEnabled())
+        painter.setPen(QColor(t.text if self.isEnabled() else t.disabled))
+        box = self.rect().adjusted(24, 0, 0, 0)
+        align = Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft
+        painter.drawText(box, align | Qt.TextFlag.TextShowMnemonic, self.text())
+        if self.hasFocus():
+            painter.setPen(QPen(QColor(t.text if self.isChecked() else t.accent), 1.5))
+            painter.setBrush(Qt.BrushStyle.NoBrush)
+            painter.drawRoundedRect(QRectF(0.75, top + 0.75, 14.5, 14.5), 4, 4)
 
 
 class Swatch(QWidget):
@@ -211,7 +262,8 @@ class Swatch(QWidget):
             self._colour = colour
             self.update()
 
-    def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """Draw the square."""
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.setPen(Qt.PenStyle.NoPen)
@@ -241,7 +293,8 @@ class Thumbnail(QWidget):
             self._image = image
             self.update()
 
-    def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """Draw the picture in its frame."""
         t = tokens()
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
@@ -294,13 +347,16 @@ class ThinBar(QProgressBar):
             self.setValue(round(max(0.0, min(1.0, fraction)) * 1000))
         self.update()
 
-    def sizeHint(self) -> QSize:  # noqa: N802
+    def sizeHint(self) -> QSize:
+        """160 by 5 px."""
         return QSize(160, 5)
 
-    def minimumSizeHint(self) -> QSize:  # noqa: N802
+    def minimumSizeHint(self) -> QSize:
+        """40 by 5 px."""
         return QSize(40, 5)
 
-    def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """Draw the bar."""
         t = tokens()
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
@@ -330,7 +386,8 @@ class GlyphButton(QPushButton):
         self.setAccessibleName(text)
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
 
-    def sizeHint(self) -> QSize:  # noqa: N802
+    def sizeHint(self) -> QSize:
+        """Room for words and glyph."""
         hint = super().sizeHint()
         font = self.font()
         font.setWeight(font.Weight.DemiBold if self._primary() else font.Weight.Normal)
@@ -343,10 +400,12 @@ class GlyphButton(QPushButton):
     def _padding(self) -> int:
         return 11 if self.property("small") == "true" else 13
 
-    def minimumSizeHint(self) -> QSize:  # noqa: N802
+    def minimumSizeHint(self) -> QSize:
+        """The same as `sizeHint`."""
         return self.sizeHint()
 
-    def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """Draw the button, its words and its glyph."""
         option = QStyleOptionButton()
         self.initStyleOption(option)
         option.text = ""

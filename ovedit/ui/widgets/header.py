@@ -28,5 +28,6 @@ class PanelHeader(QFrame):
         """Put a button at the right end."""
         self._layout.addWidget(widget)
 
-    def sizeHint(self) -> QSize:  # noqa: N802
+    def sizeHint(self) -> QSize:
+        """34 px high."""
         return QSize(200, 34)

@@ -75,7 +75,8 @@ class Row(QWidget):
             widget = widget.parentWidget()
         return widget
 
-    def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """Draw the background that says selected, hovered or current."""
         t = tokens()
         painter = QPainter(self)
         line = QRect(0, 0, self.width(), min(self.line_height, self.height()))
@@ -87,28 +88,35 @@ class Row(QWidget):
             painter.setPen(QPen(QColor(t.accent), 1))
             painter.drawRect(QRectF(line).adjusted(0.5, 0.5, -0.5, -0.5))
 
-    def enterEvent(self, event: QEnterEvent) -> None:  # noqa: N802
+    def enterEvent(self, event: QEnterEvent) -> None:
+        """Tell that the pointer is here."""
         self.set_state(hovered=True)
         self.owner().hovered.emit(self.row_id)
 
-    def leaveEvent(self, event: QEvent) -> None:  # noqa: N802
+    def leaveEvent(self, event: QEvent) -> None:
+        """Tell that the pointer has left."""
         self.set_state(hovered=False)
         self.owner().hovered.emit("")
 
-    def mousePressEvent(self, event: QMouseEvent) -> None:  # noqa: N802
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        """Let the list select, or start a drag."""
         self.owner().row_pressed(self, event)
 
-    def mouseMoveEvent(self, event: QMouseEvent) -> None:  # noqa: N802
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        """Let the list drag."""
         self.owner().row_dragged(self, event)
 
-    def mouseReleaseEvent(self, event: QMouseEvent) -> None:  # noqa: N802
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        """Let the list end a drag."""
         self.owner().row_released(self, event)
 
-    def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:  # noqa: N802
+    def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
+        """Rename."""
         if event.button() is Qt.MouseButton.LeftButton:
             self.owner().rename(self.row_id)
 
-    def contextMenuEvent(self, event: QContextMenuEvent) -> None:  # noqa: N802
+    def contextMenuEvent(self, event: QContextMenuEvent) -> None:
+        """Ask for the menu of this row."""
         owner = self.owner()
         if not self.selected and self.selectable:
             owner.select((self.row_id,), tell=True)
@@ -134,7 +142,7 @@ class _NameEditor(QLineEdit):
             done, self._done = self._done, None
             done(text)
 
-    def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802
+    def keyPressEvent(self, event: QKeyEvent) -> None:
         if event.key() == Qt.Key.Key_Escape:
             self._finish(None)
         elif event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
@@ -142,7 +150,7 @@ class _NameEditor(QLineEdit):
         else:
             super().keyPressEvent(event)
 
-    def focusOutEvent(self, event: QFocusEvent) -> None:  # noqa: N802
+    def focusOutEvent(self, event: QFocusEvent) -> None:
         super().focusOutEvent(event)
         self._finish(self.text())
 
@@ -155,7 +163,7 @@ class _DropLine(QWidget):
         self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
         self.hide()
 
-    def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802
+    def paintEvent(self, event: QPaintEvent) -> None:
         QPainter(self).fillRect(self.rect(), QColor(tokens().accent))
 
 
@@ -210,14 +218,14 @@ class RowList(QScrollArea):
         self._press: QPoint | None = None
         self._drop: int | None = None
         self._collapse_on_release = False
-        body = QWidget()
-        body.setObjectName("rows")
-        self._layout = QVBoxLayout(body)
+        self._body = QWidget()
+        self._body.setObjectName("rows")
+        self._layout = QVBoxLayout(self._body)
         self._layout.setContentsMargins(0, 0, 0, 0)
         self._layout.setSpacing(0)
         self._layout.addStretch(1)
-        self.setWidget(body)
-        self._drop_line = _DropLine(body)
+        self.setWidget(self._body)
+        self._drop_line = _DropLine(self._body)
 
     def rows(self) -> dict[str, Row]:
         """The rows by id, from the top."""
@@ -295,8 +303,9 @@ class RowList(QScrollArea):
 
         editor = _NameEditor(row, done)
 
-    def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802
-        if self._hug and watched is self.widget() and event.type() is QEvent.Type.LayoutRequest:
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """Keep the height to that of the rows, where asked to."""
+        if self._hug and watched is self._body and event.type() is QEvent.Type.LayoutRequest:
             self.setMaximumHeight(self.content_height)
         return super().eventFilter(watched, event)
 
@@ -340,12 +349,12 @@ class RowList(QScrollArea):
         far = (position - self._press).manhattanLength() >= QApplication.startDragDistance()
         if self._drop is None and not far:
             return
-        y = self.widget().mapFromGlobal(position).y()
+        y = self._body.mapFromGlobal(position).y()
         rows = list(self._rows.values())
         place = sum(1 for other in rows if other.geometry().center().y() < y)
         self._drop = place
         edge = rows[place].y() if place < len(rows) else rows[-1].geometry().bottom() + 1
-        self._drop_line.setGeometry(8, max(0, edge - 1), self.widget().width() - 16, 2)
+        self._drop_line.setGeometry(8, max(0, edge - 1), self._body.width() - 16, 2)
         self._drop_line.raise_()
         self._drop_line.show()
         self.setCursor(Qt.CursorShape.ClosedHandCursor)
@@ -397,7 +406,8 @@ class RowList(QScrollArea):
         self._refresh()
         self.ensureWidgetVisible(self._rows[self._current], 0, 0)
 
-    def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Walk, select, move and rename rows; hand on the keys that mean something to the panel."""
         key, keys = event.key(), event.modifiers()
         self.keyboard_used = True
         steps = {
@@ -424,9 +434,7 @@ class RowList(QScrollArea):
             self._step(steps[Qt.Key(key)], bool(keys & Qt.KeyboardModifier.ShiftModifier))
         elif key == Qt.Key.Key_F2 and self._current:
             self.rename(self._current)
-        elif (
-            key == Qt.Key.Key_A and self._multiple and keys & Qt.KeyboardModifier.ControlModifier
-        ):
+        elif key == Qt.Key.Key_A and self._multiple and keys & Qt.KeyboardModifier.ControlModifier:
             self.select(tuple(self._rows), tell=True)
         elif key == Qt.Key.Key_Menu and self._current:
             row = self._rows[self._current]
@@ -444,20 +452,23 @@ class RowList(QScrollArea):
         if target != place:
             self.moved.emit(self._current, target)
 
-    def focusInEvent(self, event: QFocusEvent) -> None:  # noqa: N802
+    def focusInEvent(self, event: QFocusEvent) -> None:
+        """Show which row the keys act on."""
         super().focusInEvent(event)
         if event.reason() in (Qt.FocusReason.TabFocusReason, Qt.FocusReason.BacktabFocusReason):
             self.keyboard_used = True
             if not self._current and self._rows:
                 self._current = self._anchor = next(iter(self._rows))
                 self._refresh()
-        self.widget().update()
+        self._body.update()
 
-    def focusOutEvent(self, event: QFocusEvent) -> None:  # noqa: N802
+    def focusOutEvent(self, event: QFocusEvent) -> None:
+        """Hide which row the keys act on."""
         super().focusOutEvent(event)
-        self.widget().update()
+        self._body.update()
 
-    def mousePressEvent(self, event: QMouseEvent) -> None:  # noqa: N802
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        """A click below the rows selects none."""
         self.setFocus(Qt.FocusReason.MouseFocusReason)
         if event.button() is Qt.MouseButton.LeftButton:
             self.select((), tell=True)

@@ -23,13 +23,13 @@ class _Segment(QAbstractButton):
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
         self.setAttribute(Qt.WidgetAttribute.WA_Hover)
 
-    def sizeHint(self) -> QSize:  # noqa: N802
+    def sizeHint(self) -> QSize:
         font = self.font()
         font.setWeight(font.Weight.DemiBold)
         metrics = self.fontMetrics().__class__(font)
         return QSize(metrics.horizontalAdvance(self.text()) + 24, 32)
 
-    def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802
+    def paintEvent(self, event: QPaintEvent) -> None:
         t = tokens()
         painter = QPainter(self)
         font = self.font()
@@ -88,7 +88,8 @@ class SegmentedControl(QWidget):
         self._buttons[key].setEnabled(enabled)
         self._buttons[key].setToolTip(tip)
 
-    def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Left and Right walk the choices."""
         keys = list(self._buttons)
         step = {Qt.Key.Key_Left: -1, Qt.Key.Key_Right: 1}.get(Qt.Key(event.key()))
         if step is None:
@@ -103,11 +104,13 @@ class SegmentedControl(QWidget):
                 return
             place += step
 
-    def mousePressEvent(self, event: QMouseEvent) -> None:  # noqa: N802
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        """Keep clicks on the hairlines from what lies behind."""
         # The hairlines between the choices belong to the control, not to what lies behind it.
         event.accept()
 
-    def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """Draw the frame, the hairlines and the chosen part."""
         t = tokens()
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
@@ -124,9 +127,7 @@ class SegmentedControl(QWidget):
             elif button.underMouse() and button.isEnabled():
                 painter.fillRect(box, QColor(t.raised_hover))
         for button in buttons[:-1]:
-            painter.fillRect(
-                button.geometry().right() + 1, 0, 1, self.height(), QColor(t.line)
-            )
+            painter.fillRect(button.geometry().right() + 1, 0, 1, self.height(), QColor(t.line))
         painter.restore()
         focused = any(button.hasFocus() for button in buttons)
         painter.setPen(QPen(QColor(t.accent if focused else t.line), 1))

@@ -29,7 +29,8 @@ class Shadow(QWidget):
         caster.installEventFilter(self)
         self._follow()
 
-    def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """Follow the widget that casts the shadow."""
         if watched is self._caster and event.type() in (
             QEvent.Type.Move,
             QEvent.Type.Resize,
@@ -46,7 +47,8 @@ class Shadow(QWidget):
         self.setVisible(not self._caster.isHidden())
         self.stackUnder(self._caster)
 
-    def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """Draw the shadow, made once per size."""
         ratio = self.devicePixelRatioF()
         size = self.size() * ratio
         if self._pixmap.size() != size or self._drawn_for != tokens().name:

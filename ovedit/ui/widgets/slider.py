@@ -29,10 +29,12 @@ class JumpSlider(QSlider):
         super().__init__(Qt.Orientation.Horizontal, parent)
         self.setAccessibleName(name)
 
-    def sizeHint(self) -> QSize:  # noqa: N802
+    def sizeHint(self) -> QSize:
+        """90 by 18 px."""
         return QSize(90, 18)
 
-    def minimumSizeHint(self) -> QSize:  # noqa: N802
+    def minimumSizeHint(self) -> QSize:
+        """40 by 18 px."""
         return QSize(40, 18)
 
     def _at(self, position: QPoint) -> int:
@@ -50,7 +52,8 @@ class JumpSlider(QSlider):
             self.layoutDirection() is Qt.LayoutDirection.RightToLeft,
         )
 
-    def mousePressEvent(self, event: QMouseEvent) -> None:  # noqa: N802
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        """Bring the handle here."""
         if event.button() is Qt.MouseButton.LeftButton:
             self.setSliderDown(True)
             self.setSliderPosition(self._at(event.position().toPoint()))
@@ -58,14 +61,16 @@ class JumpSlider(QSlider):
         else:
             super().mousePressEvent(event)
 
-    def mouseMoveEvent(self, event: QMouseEvent) -> None:  # noqa: N802
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        """Drag the handle."""
         if self.isSliderDown():
             self.setSliderPosition(self._at(event.position().toPoint()))
             event.accept()
         else:
             super().mouseMoveEvent(event)
 
-    def mouseReleaseEvent(self, event: QMouseEvent) -> None:  # noqa: N802
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        """Let go of the handle."""
         if self.isSliderDown() and event.button() is Qt.MouseButton.LeftButton:
             self.setSliderDown(False)
             event.accept()
@@ -138,7 +143,8 @@ class NumberField(QLineEdit):
         if self._value != before:
             self.edited.emit(self._value)
 
-    def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Up and Down step the number; Esc drops what was typed."""
         if event.key() in (Qt.Key.Key_Up, Qt.Key.Key_Down):
             step = 10.0**-self._decimals
             if event.modifiers() & Qt.KeyboardModifier.ShiftModifier:
@@ -153,7 +159,8 @@ class NumberField(QLineEdit):
         else:
             super().keyPressEvent(event)
 
-    def focusInEvent(self, event: QFocusEvent) -> None:  # noqa: N802
+    def focusInEvent(self, event: QFocusEvent) -> None:
+        """Select the number, ready to be typed over."""
         super().focusInEvent(event)
         self.selectAll()
 
@@ -163,7 +170,7 @@ class LabelledSlider(QWidget):
 
     `slider_width` fixes the slider's length in pixels; else it takes what room there is.
     `curve` above 1 gives small values more of the way (brush sizes). With `plain=True` the number
-    is a dim label, as in the threshold row.
+    is a dim label, as in the threshold row. `show_name=False` leaves the name to a form.
 
     Signals: moved(float) on every change by the person, also while dragging; committed(float) at
     the end of a drag and after every key, wheel step or typed number.
@@ -182,6 +189,7 @@ class LabelledSlider(QWidget):
         unit: str = "",
         curve: float = 1.0,
         plain: bool = False,
+        show_name: bool = True,
         slider_width: int | None = None,
         parent: QWidget | None = None,
     ) -> None:
@@ -206,12 +214,11 @@ class LabelledSlider(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(8)
         layout.addWidget(self._label)
+        self._label.setVisible(show_name)
         layout.addWidget(self.slider, 1)
         if plain:
             widest = max(self._words(low), self._words(high), key=len)
-            self._number.setAlignment(
-                Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
-            )
+            self._number.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
             self._number.setMinimumWidth(self.fontMetrics().horizontalAdvance(widest))
             layout.addWidget(self._number)
         else:
@@ -282,7 +289,8 @@ class LabelledSlider(QWidget):
         self.moved.emit(value)
         self.committed.emit(value)
 
-    def changeEvent(self, event: QEvent) -> None:  # noqa: N802
+    def changeEvent(self, event: QEvent) -> None:
+        """Grey the name together with the slider."""
         super().changeEvent(event)
         if event.type() is QEvent.Type.EnabledChange:
             self._label.setEnabled(self.isEnabled())

@@ -1,0 +1,71 @@
+"""About OVEdit: version, licence, and the licences of what it is built on."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QDialogButtonBox, QHBoxLayout, QLabel, QVBoxLayout, QWidget
+
+from ovedit.ui.dialogs.form import FormDialog
+from ovedit.ui.icons import app_icon
+from ovedit.ui.widgets.basics import label, rule
+
+LICENCES: tuple[tuple[str, str, str], ...] = (
+    ("Qt and PySide6", "LGPL-3.0", "https://www.qt.io/licensing/open-source-lgpl-obligations"),
+    ("NumPy", "BSD-3-Clause", "https://numpy.org"),
+    ("OpenCV", "Apache-2.0", "https://opencv.org"),
+    ("Pillow", "MIT-CMU", "https://python-pillow.github.io"),
+    ("PyPatchMatch", "MIT", "https://github.com/vacancy/PyPatchMatch"),
+    ("PyTorch", "BSD-3-Clause", "https://pytorch.org"),
+)
+"""Name, licence and address of the libraries that OVEdit is built on."""
+
+_QT_NOTE = (
+    "Qt and PySide6 are used unchanged, as shared libraries, under the GNU Lesser General Public "
+    "License 3: you may replace them with your own builds. Their source code is at "
+    '<a href="https://code.qt.io">code.qt.io</a>.'
+)
+
+
+class AboutDialog(FormDialog):
+    """Says what this is, which version, and under which licences."""
+
+    def __init__(self, version: str, parent: QWidget | None = None) -> None:
+        super().__init__("About OVEdit", parent)
+        mark = QLabel()
+        mark.setPixmap(app_icon().pixmap(64, 64))
+        mark.setFixedSize(64, 64)
+        words = QVBoxLayout()
+        words.setSpacing(2)
+        words.addWidget(label("OVEdit", "title"))
+        words.addWidget(label(f"Version {version}", "dim"))
+        top = QHBoxLayout()
+        top.setSpacing(16)
+        top.addWidget(mark)
+        top.addLayout(words, 1)
+        self.column.addLayout(top)
+        self.column.addWidget(
+            label("Type what you see, get an editable mask; type what you want, get a new layer.")
+        )
+        self.column.addWidget(label("Apache License 2.0", "dim"))
+        self.column.addWidget(rule())
+        self.column.addWidget(label("Built on", "heading"))
+        form = self.form()
+        form.setVerticalSpacing(6)
+        for name, licence, address in LICENCES:
+            link = self._rich(f'{licence} · <a href="{address}">{address.split("/")[2]}</a>')
+            link.setAccessibleName(f"{name}, {licence}")
+            form.addRow(label(name), link)
+        self.column.addLayout(form)
+        note = self._rich(_QT_NOTE)
+        note.setWordWrap(True)
+        note.setMinimumWidth(440)
+        self.column.addWidget(note)
+        self.add_button("Close", QDialogButtonBox.ButtonRole.AcceptRole, default=True)
+        self.finish()
+
+    def _rich(self, html: str) -> QLabel:
+        result = QLabel(html)
+        result.setTextFormat(Qt.TextFormat.RichText)
+        result.setOpenExternalLinks(True)
+        result.setTextInteractionFlags(Qt.TextInteractionFlag.TextBrowserInteraction)
+        return result

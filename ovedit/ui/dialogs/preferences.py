@@ -1,0 +1,138 @@
+"""Preferences: theme, undo memory, autosave, engine and preset."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from PySide6.QtCore import Signal
+from PySide6.QtWidgets import QDialogButtonBox, QWidget
+
+from ovedit.ui.dialogs.form import FormDialog
+from ovedit.ui.theme import ThemeChoice
+from ovedit.ui.widgets.basics import CheckBox, ComboBox, label, rule
+from ovedit.ui.widgets.slider import LabelledSlider
+
+_THEMES: tuple[tuple[ThemeChoice, str], ...] = (
+    ("system", "As the system"),
+    ("dark", "Dark"),
+    ("light", "Light"),
+)
+_AUTOSAVES = ((0, "Off"), (30, "Every 30 s"), (60, "Every minute"), (300, "Every 5 minutes"))
+_BUDGETS = ((256, "256 MB"), (512, "512 MB"), (1000, "1 GB"), (2000, "2 GB"), (4000, "4 GB"))
+_PRESETS = (
+    ("fast", "Fast"),
+    ("balanced", "Balanced"),
+    ("quality", "Quality"),
+)
+
+
+@dataclass(frozen=True)
+class Preferences:
+    """What the dialog asks. history_mb is in millions of bytes; autosave_seconds 0 means off;
+    overlay_opacity is in [0, 1]; engine is an engine's name.
+    """
+
+    theme: ThemeChoice = "system"
+    reduced_motion: bool = False
+    overlay_opacity: float = 0.35
+    history_mb: int = 1000
+    autosave_seconds: int = 60
+    engine: str = "basic"
+    preset: str = "balanced"
+    offline: bool = False
+
+
+class PreferencesDialog(FormDialog):
+    """Edits preferences. `preferences` holds the answer after `exec()` returned accepted.
+
+    Signals: theme_previewed(str) as a theme is chosen; on Cancel, the one from before.
+    """
+
+    theme_previewed = Signal(str)
+
+    def __init__(
+        self,
+        preferences: Preferences,
+        engines: Sequence[tuple[str, str]] = (("basic", "Basic (built in)"),),
+        parent: QWidget | None = None,
+    ) -> None:
+        """`engines` are (name, title) pairs of the engines that can be chosen."""
+        super().__init__("Preferences", parent)
+        self._before = preferences
+        self.theme = self._combo("Theme", _THEMES, preferences.theme)
+        self.motion = CheckBox("Reduce motion")
+        self.motion.setChecked(preferences.reduced_motion)
+        self.overlay = LabelledSlider("Mask overlay", 0, 100, unit="%", show_name=False)
+        self.overlay.set_value(preferences.overlay_opacity * 100)
+        budgets = _BUDGETS
+        if preferences.history_mb not in dict(budgets):
+            own = (preferences.history_mb, f"{preferences.history_mb} MB")
+            budgets = tuple(sorted((*_BUDGETS, own)))
+        self.history = self._combo("Memory for undo", budgets, preferences.history_mb)
+        autosaves = _AUTOSAVES
+        if preferences.autosave_seconds not in dict(autosaves):
+            every = (preferences.autosave_seconds, f"Every {preferences.autosave_seconds} s")
+            autosaves = tuple(sorted((*_AUTOSAVES, every)))
+        self.autosave = self._combo("Autosave", autosaves, preferences.autosave_seconds)
+        self.engine = self._combo("Engine", engines, preferences.engine)
+        self.preset = self._combo("Preset", _PRESETS, preferences.preset)
+        self.offline = CheckBox("Never use the network")
+        self.offline.setChecked(preferences.offline)
+
+        sections: tuple[tuple[str, tuple[tuple[str, QWidget], ...]], ...] = (
+            (
+                "Appearance",
+                (("Theme", self.theme), ("Mask overlay", self.overlay), ("", self.motion)),
+            ),
+            ("Document", (("Memory for undo", self.history), ("Autosave", self.autosave))),
+            (
+                "Engine",
+                (("Engine", self.engine), ("Preset", self.preset), ("", self.offline)),
+            ),
+        )
+        for place, (title, rows) in enumerate(sections):
+            if place:
+                self.column.addWidget(rule())
+            self.column.addWidget(label(title, "heading"))
+            form = self.form()
+            for name, field in rows:
+                if name:
+                    self.add_row(form, name, field)
+                else:
+                    form.addRow("", field)
+            self.column.addLayout(form)
+        self.add_button("Cancel", QDialogButtonBox.ButtonRole.RejectRole)
+        self.add_button("Save", QDialogButtonBox.ButtonRole.AcceptRole, default=True)
+        self.finish()
+        self.setMinimumWidth(420)
+        self.theme.currentIndexChanged.connect(
+            lambda: self.theme_previewed.emit(self.theme.currentData())
+        )
+
+    def _combo(self, name: str, choices: Sequence[tuple[object, str]], value: object) -> ComboBox:
+        combo = ComboBox(name)
+        for key, words in choices:
+            combo.addItem(words, key)
+        combo.setCurrentIndex(max(0, combo.findData(value)))
+        return combo
+
+    @property
+    def preferences(self) -> Preferences:
+        """What is chosen."""
+        return Preferences(
+            theme=self.theme.currentData(),
+            reduced_motion=self.motion.isChecked(),
+            overlay_opacity=self.overlay.value / 100,
+            history_mb=self.history.currentData(),
+            autosave_seconds=self.autosave.currentData(),
+            engine=self.engine.currentData(),
+            preset=self.preset.currentData(),
+            offline=self.offline.isChecked(),
+        )
+
+    def reject(self) -> None:
+        """Close and go back to the theme from before."""
+        if self.theme.currentData() != self._before.theme:
+            self.theme_previewed.emit(self._before.theme)
+        super().reject()
