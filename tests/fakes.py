@@ -1,0 +1,178 @@
+"""A scriptable engine: does what a test writes down, and nothing at random.
+
+    provider = FakeProvider({"bench": [Report(0.5, "half"), WaitFor(gate), Report(1.0)]})
+
+The script is chosen by the first phrase or the prompt of the request; without one the engine
+answers at once. Answers are plain: a centred rectangle for a phrase, a disc at the first click,
+one flat colour for an edit.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from ovedit.engine.protocols import CancelToken, EngineInfo, Preview, Progress
+from ovedit.engine.requests import (
+    EditKind,
+    EditRequest,
+    EditResult,
+    MaskCandidate,
+    PhraseAnswer,
+    PointRequest,
+    PointResult,
+    Request,
+    Result,
+    ScoreMap,
+    SegmentRequest,
+    SegmentResult,
+)
+from ovedit.errors import EngineMissingError
+from ovedit.geometry import Rect
+
+GATE_SECONDS = 20.0
+EDIT_COLOUR = (200, 30, 90, 255)
+
+
+@dataclass(frozen=True)
+class Report:
+    """Report progress."""
+
+    fraction: float
+    step: str = ""
+    preview: Preview | None = None
+
+
+@dataclass(frozen=True)
+class Sleep:
+    """Work for a while, looking at the token every few milliseconds."""
+
+    seconds: float
+
+
+@dataclass(frozen=True)
+class WaitFor:
+    """Work until the gate opens or the job is cancelled. A gate that stays shut is an error."""
+
+    gate: threading.Event
+
+
+@dataclass(frozen=True)
+class IgnoreCancelUntil:
+    """Work until the gate opens, deaf to the token."""
+
+    gate: threading.Event
+
+
+@dataclass(frozen=True)
+class Fail:
+    """Raise the error."""
+
+    error: BaseException
+
+
+Step = Report | Sleep | WaitFor | IgnoreCancelUntil | Fail
+Script = Sequence[Step]
+
+
+@dataclass
+class Call:
+    """One request that reached the engine, and the thread it came on."""
+
+    engine: str
+    request: Request
+    thread: int
+    cancel: CancelToken
+
+
+@dataclass
+class FakeProvider:
+    """An `EngineProvider` with one engine that follows scripts.
+
+    scripts: by first phrase or prompt; "*" is for all others. calls: what was asked, in order.
+    """
+
+    scripts: Mapping[str, Script] = field(default_factory=dict)
+    name: str = "fake"
+    calls: list[Call] = field(default_factory=list)
+    listing_error: BaseException | None = None
+    listed_on: list[int] = field(default_factory=list)
+
+    def engines(self) -> Sequence[EngineInfo]:
+        self.listed_on.append(threading.get_ident())
+        if self.listing_error is not None:
+            raise self.listing_error
+        return (EngineInfo(self.name, "Fake", selects=True, edits=frozenset(EditKind)),)
+
+    def answer(
+        self, engine: str, request: Request, progress: Progress, cancel: CancelToken
+    ) -> Result:
+        if engine != self.name:
+            raise EngineMissingError(f"There is no engine {engine!r}.", f"Use {self.name}.")
+        self.calls.append(Call(engine, request, threading.get_ident(), cancel))
+        for step in self.scripts.get(words_of(request), self.scripts.get("*", ())):
+            perform(step, progress, cancel)
+        return answer_plainly(request, self.name)
+
+
+def words_of(request: Request) -> str:
+    """The words that a script is chosen by."""
+    if isinstance(request, SegmentRequest):
+        return request.phrases[0] if request.phrases else ""
+    return request.prompt if isinstance(request, EditRequest) else "points"
+
+
+def perform(step: Step, progress: Progress, cancel: CancelToken) -> None:
+    """Do one step of a script."""
+    if not isinstance(step, IgnoreCancelUntil):
+        cancel.check()
+    match step:
+        case Report(fraction, text, preview):
+            progress(fraction, text, preview)
+        case Sleep(seconds):
+            end = time.monotonic() + seconds
+            while (left := end - time.monotonic()) > 0:
+                cancel.check()
+                time.sleep(min(0.005, left))
+        case WaitFor(gate):
+            end = time.monotonic() + GATE_SECONDS
+            while not gate.wait(0.005):
+                cancel.check()
+                assert time.monotonic() < end, "the gate stayed shut"
+        case IgnoreCancelUntil(gate):
+            assert gate.wait(GATE_SECONDS), "the gate stayed shut"
+        case Fail(error):
+            raise error
+
+
+def answer_plainly(request: Request, engine: str) -> Result:
+    """The answer without any understanding."""
+    height, width = request.image.shape[:2]
+    whole = Rect(0, 0, width, height)
+    if isinstance(request, EditRequest):
+        rows, columns = np.nonzero(request.alpha)
+        rect = Rect(0, 0, 0, 0)
+        if rows.size:
+            rect = Rect.from_edges(
+                int(columns.min()), int(rows.min()), int(columns.max()) + 1, int(rows.max()) + 1
+            )
+        pixels = np.full((rect.height, rect.width, 4), EDIT_COLOUR, np.uint8)
+        return EditResult(pixels, rect, engine, request.seed, 0.0)
+    scores = np.zeros((height, width), np.float32)
+    if isinstance(request, PointRequest):
+        y, x = np.ogrid[:height, :width]
+        for point in request.points[:1]:
+            scores[np.hypot(x - point.x, y - point.y) <= min(width, height) / 8] = 1.0
+        return PointResult(MaskCandidate("", 1.0, ScoreMap(scores, whole), 0.5), engine, 0.0)
+    scores[height // 4 : -(-height * 3 // 4), width // 4 : -(-width * 3 // 4)] = 0.9
+    answers = tuple(
+        PhraseAnswer(
+            phrase, True, (MaskCandidate(phrase, 0.9, ScoreMap(scores, whole), 0.5),), (phrase,)
+        )
+        for phrase in request.phrases
+    )
+    return SegmentResult(answers, engine, 0.0)
