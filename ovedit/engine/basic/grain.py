@@ -1,0 +1,245 @@
+"""Procedural grain: periodic textures of mean 0 and deviation about 1, the same for the same seed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from ovedit.engine.basic.materials import Finish
+
+Floats = NDArray[np.float32]
+TILE = 1024
+ANGLES = 8
+
+
+def white(rng: np.random.Generator, rows: int = TILE, columns: int = TILE) -> Floats:
+    """White Gaussian noise (rows, columns)."""
+    return rng.standard_normal((rows, columns), np.float32)
+
+
+def _normal(texture: Floats) -> Floats:
+    texture = texture - texture.mean()
+    return (texture / max(float(texture.std()), 1e-6)).astype(np.float32)
+
+
+def _frequencies() -> tuple[Floats, Floats]:
+    return (
+        np.fft.fftfreq(TILE).astype(np.float32)[:, None],
+        np.fft.rfftfreq(TILE).astype(np.float32)[None, :],
+    )
+
+
+def shaped(rng: np.random.Generator, along: float, across: float, angle: float = 0.0) -> Floats:
+    """Noise smoothed by a Gaussian of `along` × `across` pixels turned by `angle`; periodic."""
+    fy, fx = _frequencies()
+    u, v = fx * np.cos(angle) + fy * np.sin(angle), fy * np.cos(angle) - fx * np.sin(angle)
+    window = np.exp(-2 * np.pi**2 * ((along * u) ** 2 + (across * v) ** 2))
+    return _normal(np.fft.irfft2(np.fft.rfft2(white(rng)) * window, (TILE, TILE)))
+
+
+def cloudy(rng: np.random.Generator, scale: float, slope: float = 1.6) -> Floats:
+    """Periodic 1/f^slope noise without structure larger than about `scale` pixels."""
+    fy, fx = _frequencies()
+    f = np.hypot(fx, fy)
+    spectrum = np.fft.rfft2(white(rng)) / (f + 0.25 / max(scale, 1)) ** slope
+    return _normal(np.fft.irfft2(spectrum, (TILE, TILE)))
+
+
+def _softened(texture: Floats, sigma: float) -> Floats:
+    """Gaussian blur of a periodic texture."""
+    margin = int(4 * sigma) + 1
+    framed = cv2.copyMakeBorder(texture, *(margin,) * 4, cv2.BORDER_WRAP)
+    return cv2.GaussianBlur(framed, (0, 0), sigma)[margin:-margin, margin:-margin]
+
+
+def _speckle(rng: np.random.Generator, scale: float) -> Floats:
+    grain = shaped(rng, 0.45 * scale, 0.45 * scale)
+    spots = np.tanh(1.8 * (shaped(rng, 0.9 * scale, 0.9 * scale) - 1.1)) + 1
+    dark = np.tanh(1.8 * (shaped(rng, 0.8 * scale, 0.8 * scale) - 1.2)) + 1
+    return _normal(0.6 * grain + 0.9 * spots - 1.2 * dark + 0.5 * cloudy(rng, 12 * scale))
+
+
+def _veins(rng: np.random.Generator, scale: float) -> Floats:
+    def net(size: float, sharp: float) -> Floats:
+        field = cloudy(rng, size, 1.9)
+        return np.exp(-np.abs(field) * sharp).astype(np.float32)
+
+    wide, thin = net(scale, 9.0), net(scale * 0.55, 16.0)
+    patch = np.clip(0.5 + 0.6 * cloudy(rng, scale * 0.8), 0, 1.5)
+    return (-2.6 * wide * patch - 1.3 * thin * patch + 0.35 * cloudy(rng, scale * 0.5)).astype(
+        np.float32
+    )
+
+
+def _cells(rng: np.random.Generator, scale: float) -> tuple[Floats, Floats]:
+    """Distance to the nearest and second nearest of scattered points (Worley 1996), in cells."""
+    side = max(4, round(TILE / max(scale, 2.0)))
+    step = TILE / side
+    grid = np.stack(np.meshgrid(np.arange(side), np.arange(side), indexing="ij"), -1)
+    points = (grid + rng.random((side, side, 2))).astype(np.float32)
+    rows, columns = np.mgrid[0:TILE, 0:TILE].astype(np.float32) / np.float32(step)
+    r0, c0 = np.minimum(rows.astype(int), side - 1), np.minimum(columns.astype(int), side - 1)
+    first = np.full((TILE, TILE), 9, np.float32)
+    second = first.copy()
+    for dr in (-1, 0, 1):
+        for dc in (-1, 0, 1):
+            near = points[(r0 + dr) % side, (c0 + dc) % side]
+            dy = near[..., 0] + ((r0 + dr) // side) * side - rows
+            dx = near[..., 1] + ((c0 + dc) // side) * side - columns
+            distance = np.hypot(dx, dy)
+            second = np.minimum(second, np.maximum(first, distance))
+            first = np.minimum(first, distance)
+    return first, second
+
+
+def _pebble(rng: np.random.Generator, scale: float) -> Floats:
+    first, second = _cells(rng, scale)
+    height = np.clip((second - first) * 2.4, 0, 1)
+    lit = np.roll(height, (1, 1), (0, 1)) - height
+    return _normal(0.55 * height - 2.2 * lit + 0.12 * cloudy(rng, 6 * scale))
+
+
+def _hammered(rng: np.random.Generator, scale: float) -> Floats:
+    first, _ = _cells(rng, 2.2 * scale)
+    height = _softened(first**2, 0.18 * scale + 0.3)
+    return _normal(height - np.roll(height, (2, 2), (0, 1)))
+
+
+def _weave(rng: np.random.Generator, scale: float, twill: bool) -> Floats:
+    threads = max(8, round(TILE / (2 * scale)))
+    rows, columns = np.mgrid[0:TILE, 0:TILE].astype(np.float32) * np.float32(threads / TILE)
+    noise = cloudy(rng, 6 * scale)
+    if twill:
+        diagonal = np.sin(2 * np.pi * (rows * 0.5 + columns * 0.5).round(4))
+        yarn = shaped(rng, 7 * scale, 0.5 * scale, np.pi / 2)
+        return _normal(diagonal + 0.9 * yarn + 0.4 * noise)
+    over = np.sign(np.sin(np.pi * rows) * np.sin(np.pi * columns))
+    warp = np.abs(np.sin(np.pi * columns))
+    weft = np.abs(np.sin(np.pi * rows))
+    slub = shaped(rng, 14 * scale, 0.5 * scale) + shaped(rng, 14 * scale, 0.5 * scale, np.pi / 2)
+    return _normal(np.where(over > 0, warp, weft) + 0.18 * slub + 0.15 * noise)
+
+
+def _sparkle(rng: np.random.Generator, scale: float) -> Floats:
+    glints = np.clip(shaped(rng, 0.4 * scale, 0.4 * scale) - 2.4, 0, None) * 4
+    return (0.5 * cloudy(rng, 14 * scale) + 0.35 * shaped(rng, scale, scale) + glints).astype(
+        np.float32
+    )
+
+
+def _bricks(rng: np.random.Generator, length: float) -> tuple[Floats, Floats]:
+    """Running bond: relief of the tile, and 1 where there is mortar."""
+    width, height = max(12, round(length)), max(5, round(length * 0.36))
+    across, down = 12, 2 * max(4, round(12 * width / height / 2))
+    rows, columns = np.mgrid[0 : down * height, 0 : across * width].astype(np.float32)
+    course = (rows // height).astype(int)
+    shifted = columns + (course % 2) * width / 2
+    which = (shifted // width).astype(int) % across
+    joint = max(1.0, 0.035 * width)
+    x, y = shifted % width, rows % height
+    edge = np.minimum(np.minimum(x, width - x), np.minimum(y, height - y))
+    mortar = np.clip((joint - edge) / max(0.35 * joint, 0.5), 0, 1)
+    tone = rng.normal(0, 1.0, (down, across)).astype(np.float32)[course, which]
+    rough = _softened(white(rng, *rows.shape), 0.8)
+    # The lower and right joints lie in the shadow of the brick above.
+    shadow = np.clip((joint * 2.0 - y) / joint, 0, 1) * (1 - mortar)
+    relief = (1 - mortar) * (tone - 0.9 * shadow) + 0.9 * rough
+    return relief.astype(np.float32), mortar.astype(np.float32)
+
+
+@dataclass(frozen=True, eq=False)
+class Grain:
+    """A texture that covers the plane: tiles for equally spaced directions, or one without any.
+
+    tiles: (n, h, w) in L*. mortar: (h, w) in [0, 1], or None.
+    """
+
+    tiles: Floats
+    mortar: Floats | None = None
+
+    def at(self, top: int, left: int, angle: Floats) -> Floats:
+        """The texture in L* at rows from `top` and columns from `left`; `angle` (h, w) radians."""
+        height, width = angle.shape
+        if len(self.tiles) == 1:
+            return _window(self.tiles[0], top, left, height, width)
+        total, power = np.zeros((height, width), np.float32), np.zeros((height, width), np.float32)
+        position = np.mod(angle, np.pi) * np.float32(len(self.tiles) / np.pi)
+        for index, tile in enumerate(self.tiles):
+            away = np.abs(position - index)
+            weight = np.clip(1 - np.minimum(away, len(self.tiles) - away), 0, 1)
+            if not weight.any():
+                continue
+            total += weight * _window(tile, top, left, height, width)
+            power += weight * weight
+        # Mixing independent textures would lose contrast half way between two directions.
+        return total / np.sqrt(np.maximum(power, 1e-3))
+
+    def mortar_at(self, top: int, left: int, height: int, width: int) -> Floats | None:
+        """Where there is mortar, or None for a grain without any."""
+        return None if self.mortar is None else _window(self.mortar, top, left, height, width)
+
+
+def _window(tile: Floats, top: int, left: int, height: int, width: int) -> Floats:
+    rows = np.arange(top, top + height) % tile.shape[0]
+    columns = np.arange(left, left + width) % tile.shape[1]
+    return tile[rows][:, columns]
+
+
+def _oriented(rng: np.random.Generator, along: float, across: float) -> Floats:
+    seeds = rng.integers(0, 2**31, ANGLES)
+    angles = [np.pi * k / ANGLES for k in range(ANGLES)]
+    return np.stack(
+        [
+            shaped(np.random.default_rng(s), along, across, a)
+            for s, a in zip(seeds, angles, strict=True)
+        ]
+    )
+
+
+def sheen_of(finish: Finish, length: float, seed: int) -> Grain:
+    """Soft bands of light across the way a polished surface runs."""
+    if not finish.sheen:
+        return Grain(np.zeros((1, 1, 1), np.float32))
+    rng = np.random.default_rng([seed, 0x7368])
+    wide = min(0.035 * length, TILE / 12)
+    tiles = _oriented(rng, wide, 0.9 * wide)
+    tiles += 0.5 * _oriented(rng, 0.3 * wide, 0.8 * wide)
+    return Grain((np.tanh(0.8 * tiles) * np.float32(finish.sheen)).astype(np.float32))
+
+
+def grain_of(finish: Finish, length: float, seed: int) -> Grain:
+    """The grain of a finish for an object `length` pixels long."""
+    rng = np.random.default_rng([seed, 0x6F76])
+    scale = max(finish.size * length / 1000, 0.6)
+    kind = finish.pattern
+    mortar = None
+    if kind == "none" or finish.strength <= 0:
+        return Grain(np.zeros((1, 1, 1), np.float32))
+    if kind == "brushed":
+        tiles = 0.8 * _oriented(rng, 26 * scale + 8, 0.42 * scale)
+        tiles += 0.6 * _oriented(rng, 90 * scale + 20, 2.4 * scale)
+    elif kind == "fibre":
+        tiles = 0.55 * _oriented(rng, 9 * scale + 4, 0.12 * scale + 0.2)
+        tiles += 0.8 * _oriented(rng, 26 * scale + 10, 0.7 * scale)
+        tiles += 0.4 * _oriented(rng, 30 * scale + 10, 2.6 * scale)
+    elif kind == "blades":
+        tiles = _oriented(rng, 5 * scale, 0.6 * scale)[ANGLES // 2][None]
+    elif kind == "mortar":
+        tile, mortar = _bricks(rng, scale)
+        tiles = tile[None]
+    else:
+        makers = {
+            "speckle": _speckle,
+            "mottle": cloudy,
+            "veins": _veins,
+            "pebble": _pebble,
+            "hammered": _hammered,
+            "sparkle": _sparkle,
+            "weave": lambda r, s: _weave(r, s, twill=False),
+            "twill": lambda r, s: _weave(r, s, twill=True),
+        }
+        tiles = makers[kind](rng, scale)[None]
+    return Grain((tiles * np.float32(finish.strength)).astype(np.float32), mortar)
