@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pickle
-from dataclasses import is_dataclass
+from dataclasses import fields, is_dataclass
 
 import numpy as np
 import pytest
@@ -38,7 +38,9 @@ def same(left: object, right: object) -> bool:
     if isinstance(left, (list, tuple)) and isinstance(right, (list, tuple)):
         return len(left) == len(right) and all(map(same, left, right))
     if type(left) is type(right) and is_dataclass(left):
-        return same(sorted(vars(left).items()), sorted(vars(right).items()))
+        return all(
+            same(getattr(left, item.name), getattr(right, item.name)) for item in fields(left)
+        )
     return left == right
 
 
