@@ -85,5 +85,10 @@ def quoted(labels: Sequence[str]) -> str:
 
 
 def labels_of(state: DocumentState, mask_ids: Sequence[str]) -> str:
-    """The labels of masks as the history shows them. Raises `DocumentError` if one is gone."""
+    """The labels of masks as the history shows them.
+
+    Raises `UsageError` if none is named, `DocumentError` if one is gone.
+    """
+    if not mask_ids:
+        raise UsageError("No mask is chosen.", "Choose one in the list, or select something first.")
     return quoted([state.mask(mask_id).label for mask_id in mask_ids])

@@ -72,7 +72,9 @@ def parse_phrases(text: str) -> tuple[str, ...]:
     A phrase in double quotes may hold commas: `bench, "red, white and blue flag"`. Raises
     `UsageError` where there is no phrase.
     """
-    return _clean(field for row in csv.reader([text], skipinitialspace=True) for field in row)
+    return _clean(
+        field for row in csv.reader(text.splitlines(), skipinitialspace=True) for field in row
+    )
 
 
 def segment_request(

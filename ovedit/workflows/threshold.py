@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ovedit.document import Candidate, Document, DocumentState, coverage_of, masks
 from ovedit.errors import DocumentError, UsageError
-from ovedit.geometry import Rect
+from ovedit.geometry import Rect, Size
 from ovedit.workflows.coverage import coverage_in, read_coverage, scored_area, write_changed
 
 Coverage = NDArray[np.uint8]
@@ -46,6 +46,7 @@ class ThresholdPreview:
 
     def __init__(self, state: DocumentState, mask_id: str, level: int) -> None:
         self._scores = _scored(state, mask_id).scores
+        self._level = level
         self._scored_at_level = self._scores.rect.at_level(level)
         surface = state.surface(coverage_of(mask_id))
         size = surface.level_size(level)
@@ -58,11 +59,7 @@ class ThresholdPreview:
         """(h, w) coverage of the whole document at the level, were the threshold `value`."""
         _check(value)
         ramp = masks.scores_to_coverage(self._scores.values, value)
-        size = (self._scored_at_level.width, self._scored_at_level.height)
-        shrinks = size[0] < ramp.shape[1]
-        fresh = cv2.resize(
-            ramp, size, interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
-        )
+        fresh = _resized(ramp, self._scored_at_level.size, self._level)
         inside, whole = self._inside, self._scored_at_level
         out = self._now.copy()
         out[inside.slices] = fresh[inside.translated(-whole.x, -whole.y).slices]
@@ -111,6 +108,23 @@ def _corrections(
         return np.asarray(cv2.resize(spread, size, interpolation=cv2.INTER_AREA), np.uint8)
 
     return rect, at_level(corrected), at_level(np.minimum(current, corrected))
+
+
+def _resized(ramp: Coverage, size: Size, level: int) -> Coverage:
+    """The ramp at the level's resolution, near what the mip level of the full coverage has there.
+
+    Twice the resolution, then its mean, is as good as full resolution, at a cost that falls with
+    the level.
+    """
+    if level == 0:
+        return _scaled(ramp, size)
+    return _scaled(_scaled(ramp, Size(size.width * 2, size.height * 2)), size)
+
+
+def _scaled(values: Coverage, size: Size) -> Coverage:
+    shrinks = size.width < values.shape[1]
+    how = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(values, (size.width, size.height), interpolation=how), np.uint8)
 
 
 def _scored(state: DocumentState, mask_id: str) -> Candidate:
