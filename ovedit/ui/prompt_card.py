@@ -21,7 +21,6 @@ from PySide6.QtWidgets import (
     QFrame,
     QHBoxLayout,
     QLabel,
-    QLineEdit,
     QMenu,
     QPushButton,
     QSizePolicy,
@@ -33,15 +32,9 @@ from PySide6.QtWidgets import (
 from ovedit.ui.icons import IconRole, icon
 from ovedit.ui.panels.jobs import JobView
 from ovedit.ui.theme import RADIUS_BUTTON, RADIUS_CARD, tokens
-from ovedit.ui.widgets.basics import (
-    ElidedLabel,
-    GlyphButton,
-    IconButton,
-    ThinBar,
-    label,
-    seconds_left,
-    set_role,
-)
+from ovedit.ui.widgets.basics import ElidedLabel, ThinBar, label, seconds_left, set_role
+from ovedit.ui.widgets.buttons import GlyphButton, IconButton
+from ovedit.ui.widgets.history_field import HistoryField
 from ovedit.ui.widgets.segmented import SegmentedControl
 from ovedit.ui.widgets.shadow import Shadow
 
@@ -49,7 +42,6 @@ MessageKind = Literal["info", "warning", "error"]
 MAX_WIDTH = 760
 LINE_HEIGHT = 34
 VARIATIONS = (1, 2, 4)
-HISTORY_LENGTH = 100
 _SIDE_MARGIN, _BOTTOM_MARGIN = 16, 22
 _NARROW = 560
 
@@ -58,63 +50,6 @@ _PLACEHOLDERS = {
     "restyle": "How should it look, for example golden",
 }
 _ICONS: dict[MessageKind, IconRole] = {"info": "accent", "warning": "warning", "error": "bad"}
-
-
-class HistoryField(QLineEdit):
-    """A text field that remembers: Up and Down walk what was entered before.
-
-    Signals: entered(str) on Enter with some text; escape().
-    """
-
-    entered = Signal(str)
-    escape = Signal()
-
-    def __init__(self, name: str, placeholder: str, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self.setAccessibleName(name)
-        self.setPlaceholderText(placeholder)
-        self._history: list[str] = []
-        self._place = 0
-        self._draft = ""
-
-    @property
-    def history(self) -> tuple[str, ...]:
-        """What was entered, the oldest first."""
-        return tuple(self._history)
-
-    def set_history(self, entries: Sequence[str]) -> None:
-        """Remember these, the oldest first; the last hundred are kept."""
-        self._history = list(entries)[-HISTORY_LENGTH:]
-        self._place = len(self._history)
-
-    def remember(self) -> bool:
-        """Put the text at the end of the history; whether that changed the history."""
-        text = self.text().strip()
-        before = list(self._history)
-        self.set_history([entry for entry in self._history if entry != text] + [text])
-        return self._history != before
-
-    def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Walk the history, enter, or leave."""
-        key = event.key()
-        if key in (Qt.Key.Key_Up, Qt.Key.Key_Down):
-            self._walk(-1 if key == Qt.Key.Key_Up else 1)
-        elif key in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
-            if self.text().strip():
-                self.entered.emit(self.text().strip())
-        elif key == Qt.Key.Key_Escape:
-            self.escape.emit()
-        else:
-            super().keyPressEvent(event)
-
-    def _walk(self, step: int) -> None:
-        place = min(len(self._history), max(0, self._place + step))
-        if place == self._place:
-            return
-        if self._place == len(self._history):
-            self._draft = self.text()
-        self._place = place
-        self.setText(self._draft if place == len(self._history) else self._history[place])
 
 
 class PromptCard(QFrame):

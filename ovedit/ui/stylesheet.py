@@ -87,6 +87,7 @@ QPushButton[small="true"] { padding: 0 10px; min-height: 26px; }
 QPushButton[small="true"][panel="true"] { background: $panel; }
 QPushButton[small="true"][panel="true"]:hover { background: $hover; }
 QPushButton[small="true"][panel="true"]:checked { background: $chosen; }
+QPushButton[field="true"] { border-radius: ${field}px; min-height: 24px; }
 QPushButton::menu-indicator { image: none; }
 
 QLineEdit, QPlainTextEdit, QTextEdit {

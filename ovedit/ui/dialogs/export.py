@@ -11,7 +11,8 @@ from PySide6.QtWidgets import QDialogButtonBox, QWidget
 
 from ovedit.errors import OVEditError
 from ovedit.ui.dialogs.form import FormDialog
-from ovedit.ui.widgets.basics import CheckBox, ComboBox, label
+from ovedit.ui.widgets.basics import label
+from ovedit.ui.widgets.buttons import CheckBox, ComboBox
 from ovedit.ui.widgets.slider import LabelledSlider
 
 ExportFormat = Literal["png", "jpeg", "webp", "tiff"]

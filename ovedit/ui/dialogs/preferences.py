@@ -10,7 +10,8 @@ from PySide6.QtWidgets import QDialogButtonBox, QWidget
 
 from ovedit.ui.dialogs.form import FormDialog
 from ovedit.ui.theme import ThemeChoice
-from ovedit.ui.widgets.basics import CheckBox, ComboBox, label, rule
+from ovedit.ui.widgets.basics import label, rule
+from ovedit.ui.widgets.buttons import CheckBox, ComboBox
 from ovedit.ui.widgets.slider import LabelledSlider
 
 _THEMES: tuple[tuple[ThemeChoice, str], ...] = (

@@ -16,7 +16,8 @@ from PySide6.QtWidgets import (
 )
 
 from ovedit.ui.dialogs.form import FormDialog
-from ovedit.ui.widgets.basics import CheckBox, Thumbnail, label
+from ovedit.ui.widgets.basics import Thumbnail, label
+from ovedit.ui.widgets.buttons import CheckBox
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,8 @@ from PySide6.QtWidgets import (
 
 from ovedit.ui.icons import icon
 from ovedit.ui.theme import tokens
-from ovedit.ui.widgets.basics import IconButton, label
+from ovedit.ui.widgets.basics import label
+from ovedit.ui.widgets.buttons import IconButton
 from ovedit.ui.widgets.header import PanelHeader
 
 _Index = QModelIndex | QPersistentModelIndex

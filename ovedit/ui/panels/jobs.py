@@ -7,13 +7,8 @@ from dataclasses import dataclass
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QHBoxLayout, QToolButton, QVBoxLayout, QWidget
 
-from ovedit.ui.widgets.basics import (
-    IconButton,
-    ThinBar,
-    label,
-    seconds_left,
-    set_role,
-)
+from ovedit.ui.widgets.basics import ThinBar, label, seconds_left, set_role
+from ovedit.ui.widgets.buttons import IconButton
 from ovedit.ui.widgets.header import PanelHeader
 from ovedit.ui.widgets.rows import Row, RowList
 

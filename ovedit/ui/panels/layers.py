@@ -9,7 +9,8 @@ from PySide6.QtCore import QPoint, Qt, Signal
 from PySide6.QtGui import QImage, QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QMenu, QVBoxLayout, QWidget
 
-from ovedit.ui.widgets.basics import ComboBox, IconButton, Thumbnail, label, set_role
+from ovedit.ui.widgets.basics import Thumbnail, label, set_role
+from ovedit.ui.widgets.buttons import ComboBox, IconButton
 from ovedit.ui.widgets.header import PanelHeader
 from ovedit.ui.widgets.rows import Row, RowList
 from ovedit.ui.widgets.slider import LabelledSlider

@@ -8,163 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from PySide6.QtCore import QEvent, QObject, QPoint, QRect, QRectF, Qt, Signal
+from PySide6.QtCore import QEvent, QObject, QPoint, Qt, Signal
 from PySide6.QtGui import (
-    QColor,
-    QContextMenuEvent,
-    QEnterEvent,
     QFocusEvent,
     QKeyEvent,
     QMouseEvent,
-    QPainter,
-    QPaintEvent,
-    QPen,
 )
 from PySide6.QtWidgets import (
     QApplication,
     QFrame,
-    QLineEdit,
     QScrollArea,
-    QSizePolicy,
     QVBoxLayout,
     QWidget,
 )
 
-from ovedit.ui.theme import tokens
-from ovedit.ui.widgets.basics import ElidedLabel
-
-
-class Row(QWidget):
-    """One row. Kinds of rows put their widgets into it and override `state_changed`.
-
-    `selectable` rows take part in selection; the first `line_height` pixels are the line that is
-    highlighted, what lies below it (a slider) belongs to the row without being its name.
-    """
-
-    selectable = True
-    line_height = 34
-
-    def __init__(self, row_id: str) -> None:
-        super().__init__()
-        self.row_id = row_id
-        self.name_label = ElidedLabel()
-        self.name_label.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Fixed)
-        self.selected = False
-        self.current = False
-        self.hovered = False
-        self.highlighted = False
-
-    def state_changed(self) -> None:
-        """Called when selected, hovered, current or highlighted changed."""
-
-    def set_state(self, **states: bool) -> None:
-        """Set any of selected, current, hovered, highlighted."""
-        if any(getattr(self, name) != value for name, value in states.items()):
-            for name, value in states.items():
-                setattr(self, name, value)
-            self.name_label.set_look(selected=self.selected)
-            self.state_changed()
-            self.update()
-
-    def owner(self) -> RowList:
-        """The list that this row is in."""
-        widget = self.parentWidget()
-        while not isinstance(widget, RowList):
-            if widget is None:
-                raise RuntimeError(f"Row {self.row_id!r} is not in a RowList.")
-            widget = widget.parentWidget()
-        return widget
-
-    def paintEvent(self, event: QPaintEvent) -> None:
-        """Draw the background that says selected, hovered or current."""
-        t = tokens()
-        painter = QPainter(self)
-        line = QRect(0, 0, self.width(), min(self.line_height, self.height()))
-        if self.selected:
-            painter.fillRect(line, QColor(t.selected))
-        elif self.hovered or self.highlighted:
-            painter.fillRect(line, QColor(t.hover))
-        if self.current and self.owner().hasFocus() and self.owner().keyboard_used:
-            painter.setPen(QPen(QColor(t.accent), 1))
-            painter.drawRect(QRectF(line).adjusted(0.5, 0.5, -0.5, -0.5))
-
-    def enterEvent(self, event: QEnterEvent) -> None:
-        """Tell that the pointer is here."""
-        self.set_state(hovered=True)
-        self.owner().hovered.emit(self.row_id)
-
-    def leaveEvent(self, event: QEvent) -> None:
-        """Tell that the pointer has left."""
-        self.set_state(hovered=False)
-        self.owner().hovered.emit("")
-
-    def mousePressEvent(self, event: QMouseEvent) -> None:
-        """Let the list select, or start a drag."""
-        self.owner().row_pressed(self, event)
-
-    def mouseMoveEvent(self, event: QMouseEvent) -> None:
-        """Let the list drag."""
-        self.owner().row_dragged(self, event)
-
-    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
-        """Let the list end a drag."""
-        self.owner().row_released(self, event)
-
-    def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
-        """Rename."""
-        if event.button() is Qt.MouseButton.LeftButton:
-            self.owner().rename(self.row_id)
-
-    def contextMenuEvent(self, event: QContextMenuEvent) -> None:
-        """Ask for the menu of this row."""
-        owner = self.owner()
-        if not self.selected and self.selectable:
-            owner.select((self.row_id,), tell=True)
-        owner.menu_requested.emit(self.row_id, event.globalPos())
-
-
-class _NameEditor(QLineEdit):
-    """The field in which a row is renamed; leaving it keeps what was typed, Esc does not."""
-
-    def __init__(self, row: Row, done: Callable[[str | None], None]) -> None:
-        super().__init__(row.name_label.text, row)
-        self.setObjectName("rename")
-        self.setAccessibleName(f"New name for {row.name_label.text}")
-        self._done: Callable[[str | None], None] | None = done
-        box = row.name_label.geometry()
-        self.setGeometry(box.x() - 5, 4, max(120, box.width() + 30), row.line_height - 8)
-        self.selectAll()
-        self.show()
-        self.setFocus(Qt.FocusReason.OtherFocusReason)
-
-    def _finish(self, text: str | None) -> None:
-        if self._done is not None:
-            done, self._done = self._done, None
-            done(text)
-
-    def keyPressEvent(self, event: QKeyEvent) -> None:
-        if event.key() == Qt.Key.Key_Escape:
-            self._finish(None)
-        elif event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
-            self._finish(self.text())
-        else:
-            super().keyPressEvent(event)
-
-    def focusOutEvent(self, event: QFocusEvent) -> None:
-        super().focusOutEvent(event)
-        self._finish(self.text())
-
-
-class _DropLine(QWidget):
-    """The line that shows where a dragged row would land."""
-
-    def __init__(self, parent: QWidget) -> None:
-        super().__init__(parent)
-        self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
-        self.hide()
-
-    def paintEvent(self, event: QPaintEvent) -> None:
-        QPainter(self).fillRect(self.rect(), QColor(tokens().accent))
+from ovedit.ui.widgets.row import DropLine, NameEditor, Row
 
 
 class RowList(QScrollArea):
@@ -210,7 +68,7 @@ class RowList(QScrollArea):
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self._multiple, self._reorderable, self._renamable = multiple, reorderable, renamable
         self._hug = hug
-        self.keyboard_used = False
+        self._keyboard_used = False
         self._rows: dict[str, Row] = {}
         self._selected: tuple[str, ...] = ()
         self._current = ""
@@ -225,7 +83,7 @@ class RowList(QScrollArea):
         self._layout.setSpacing(0)
         self._layout.addStretch(1)
         self.setWidget(self._body)
-        self._drop_line = _DropLine(self._body)
+        self._drop_line = DropLine(self._body)
 
     def rows(self) -> dict[str, Row]:
         """The rows by id, from the top."""
@@ -258,6 +116,7 @@ class RowList(QScrollArea):
             row = self._rows.get(row_id)
             if row is None:
                 row = self._rows[row_id] = make(row_id)
+                self._listen(row)
                 self._layout.insertWidget(place, row)
             elif self._layout.indexOf(row) != place:
                 self._layout.removeWidget(row)
@@ -266,6 +125,19 @@ class RowList(QScrollArea):
         if self._current not in self._rows:
             self._current = ""
         self.select(tuple(i for i in self._selected if i in self._rows))
+
+    def _listen(self, row: Row) -> None:
+        row.pointed.connect(lambda here: self.hovered.emit(row.row_id if here else ""))
+        row.pressed.connect(lambda event: self._row_pressed(row, event))
+        row.dragged.connect(self._row_dragged)
+        row.released.connect(lambda _event: self._row_released(row))
+        row.rename_wanted.connect(lambda: self.rename(row.row_id))
+        row.menu_wanted.connect(lambda place: self._menu_wanted(row, place))
+
+    def _menu_wanted(self, row: Row, place: QPoint) -> None:
+        if not row.selected and row.selectable:
+            self.select((row.row_id,), tell=True)
+        self.menu_requested.emit(row.row_id, place)
 
     def select(self, ids: Sequence[str], *, tell: bool = False) -> None:
         """Select rows; `tell` says whether the person did it, which is signalled."""
@@ -301,7 +173,7 @@ class RowList(QScrollArea):
             if name and name != row.name_label.text:
                 self.renamed.emit(row_id, name)
 
-        editor = _NameEditor(row, done)
+        editor = NameEditor(row, done)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         """Keep the height to that of the rows, where asked to."""
@@ -312,13 +184,16 @@ class RowList(QScrollArea):
     def _refresh(self) -> None:
         chosen = set(self._selected)
         for row_id, row in self._rows.items():
-            row.set_state(selected=row_id in chosen, current=row_id == self._current)
+            row.set_state(
+                selected=row_id in chosen,
+                alone=chosen == {row_id},
+                ringed=row_id == self._current and self._keyboard_used and self.hasFocus(),
+            )
         row = self._rows.get(self._current)
         self.setAccessibleDescription("" if row is None else row.accessibleName())
 
-    def row_pressed(self, row: Row, event: QMouseEvent) -> None:
-        """A mouse button went down on a row."""
-        self.keyboard_used = False
+    def _row_pressed(self, row: Row, event: QMouseEvent) -> None:
+        self._keyboard_used = False
         self.setFocus(Qt.FocusReason.MouseFocusReason)
         if event.button() is not Qt.MouseButton.LeftButton:
             return
@@ -341,8 +216,7 @@ class RowList(QScrollArea):
             self._current = self._anchor = row.row_id
             self.select((row.row_id,), tell=True)
 
-    def row_dragged(self, row: Row, event: QMouseEvent) -> None:
-        """The mouse moved with a button held on a row."""
+    def _row_dragged(self, event: QMouseEvent) -> None:
         if not self._reorderable or self._press is None:
             return
         position = event.globalPosition().toPoint()
@@ -360,8 +234,7 @@ class RowList(QScrollArea):
         self.setCursor(Qt.CursorShape.ClosedHandCursor)
         self.ensureVisible(0, y, 0, 24)
 
-    def row_released(self, row: Row, event: QMouseEvent) -> None:
-        """The mouse button came up: a drag ends here."""
+    def _row_released(self, row: Row) -> None:
         drop, self._press = self._drop, None
         self._end_drag()
         if drop is not None:
@@ -409,7 +282,7 @@ class RowList(QScrollArea):
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Walk, select, move and rename rows; hand on the keys that mean something to the panel."""
         key, keys = event.key(), event.modifiers()
-        self.keyboard_used = True
+        self._keyboard_used = True
         steps = {
             Qt.Key.Key_Up: -1,
             Qt.Key.Key_Down: 1,
@@ -456,16 +329,15 @@ class RowList(QScrollArea):
         """Show which row the keys act on."""
         super().focusInEvent(event)
         if event.reason() in (Qt.FocusReason.TabFocusReason, Qt.FocusReason.BacktabFocusReason):
-            self.keyboard_used = True
+            self._keyboard_used = True
             if not self._current and self._rows:
                 self._current = self._anchor = next(iter(self._rows))
-                self._refresh()
-        self._body.update()
+        self._refresh()
 
     def focusOutEvent(self, event: QFocusEvent) -> None:
         """Hide which row the keys act on."""
         super().focusOutEvent(event)
-        self._body.update()
+        self._refresh()
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
         """A click below the rows selects none."""
