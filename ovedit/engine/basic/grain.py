@@ -1,7 +1,8 @@
-"""Procedural grain: periodic textures of mean 0 and deviation about 1, the same for the same seed."""
+"""Procedural grain: periodic textures of mean 0 and deviation about 1, fixed by their seed."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -25,19 +26,24 @@ def _normal(texture: Floats) -> Floats:
     return (texture / max(float(texture.std()), 1e-6)).astype(np.float32)
 
 
-def _frequencies() -> tuple[Floats, Floats]:
+def _frequencies(size: int = TILE) -> tuple[Floats, Floats]:
     return (
-        np.fft.fftfreq(TILE).astype(np.float32)[:, None],
-        np.fft.rfftfreq(TILE).astype(np.float32)[None, :],
+        np.fft.fftfreq(size).astype(np.float32)[:, None],
+        np.fft.rfftfreq(size).astype(np.float32)[None, :],
     )
 
 
-def shaped(rng: np.random.Generator, along: float, across: float, angle: float = 0.0) -> Floats:
-    """Noise smoothed by a Gaussian of `along` × `across` pixels turned by `angle`; periodic."""
-    fy, fx = _frequencies()
+def _window_of(along: float, across: float, angle: float, size: int) -> Floats:
+    """Spectrum of a Gaussian with these deviations in pixels, turned by `angle` radians."""
+    fy, fx = _frequencies(size)
     u, v = fx * np.cos(angle) + fy * np.sin(angle), fy * np.cos(angle) - fx * np.sin(angle)
-    window = np.exp(-2 * np.pi**2 * ((along * u) ** 2 + (across * v) ** 2))
-    return _normal(np.fft.irfft2(np.fft.rfft2(white(rng)) * window, (TILE, TILE)))
+    return np.exp(-2 * np.pi**2 * ((along * u) ** 2 + (across * v) ** 2)).astype(np.float32)
+
+
+def shaped(rng: np.random.Generator, along: float, across: float, angle: float = 0.0) -> Floats:
+    """Noise smoothed by a Gaussian of `along` by `across` pixels turned by `angle`; periodic."""
+    spectrum = np.fft.rfft2(white(rng)) * _window_of(along, across, angle, TILE)
+    return _normal(np.fft.irfft2(spectrum, (TILE, TILE)))
 
 
 def cloudy(rng: np.random.Generator, scale: float, slope: float = 1.6) -> Floats:
@@ -188,15 +194,20 @@ def _window(tile: Floats, top: int, left: int, height: int, width: int) -> Float
     return tile[rows][:, columns]
 
 
-def _oriented(rng: np.random.Generator, along: float, across: float) -> Floats:
-    seeds = rng.integers(0, 2**31, ANGLES)
-    angles = [np.pi * k / ANGLES for k in range(ANGLES)]
-    return np.stack(
-        [
-            shaped(np.random.default_rng(s), along, across, a)
-            for s, a in zip(seeds, angles, strict=True)
-        ]
-    )
+def _oriented(
+    rng: np.random.Generator, layers: Sequence[tuple[float, float, float]], size: int = TILE
+) -> Floats:
+    """Sums of (weight, along, across) layers of streaks in `ANGLES` directions, (n, size, size)."""
+    spectra = [np.fft.rfft2(white(rng, size, size)) for _ in layers]
+    tiles = []
+    for k in range(ANGLES):
+        angle = np.pi * k / ANGLES
+        total = np.zeros_like(spectra[0])
+        for spectrum, (weight, along, across) in zip(spectra, layers, strict=True):
+            window = _window_of(along, across, angle, size)
+            total += spectrum * window * (weight / np.sqrt(np.mean(window**2)))
+        tiles.append(_normal(np.fft.irfft2(total, (size, size))))
+    return np.stack(tiles)
 
 
 def sheen_of(finish: Finish, length: float, seed: int) -> Grain:
@@ -204,10 +215,18 @@ def sheen_of(finish: Finish, length: float, seed: int) -> Grain:
     if not finish.sheen:
         return Grain(np.zeros((1, 1, 1), np.float32))
     rng = np.random.default_rng([seed, 0x7368])
-    wide = min(0.035 * length, TILE / 12)
-    tiles = _oriented(rng, wide, 0.9 * wide)
-    tiles += 0.5 * _oriented(rng, 0.3 * wide, 0.8 * wide)
-    return Grain((np.tanh(0.8 * tiles) * np.float32(finish.sheen)).astype(np.float32))
+    # Bands are smooth: they are made small and enlarged.
+    factor = 8
+    wide = min(0.035 * length, TILE / 12) / factor
+    tiles = _oriented(rng, ((1.0, wide, 0.9 * wide), (0.5, 0.3 * wide, 0.8 * wide)), TILE // factor)
+    tiles = np.tanh(0.8 * tiles) * np.float32(finish.sheen)
+    return Grain(np.stack([_enlarged(tile, factor) for tile in tiles]))
+
+
+def _enlarged(tile: Floats, factor: int) -> Floats:
+    framed = cv2.copyMakeBorder(tile, 2, 2, 2, 2, cv2.BORDER_WRAP)
+    large = cv2.resize(framed, None, fx=factor, fy=factor, interpolation=cv2.INTER_CUBIC)
+    return large[2 * factor : -2 * factor, 2 * factor : -2 * factor]
 
 
 def grain_of(finish: Finish, length: float, seed: int) -> Grain:
@@ -219,14 +238,20 @@ def grain_of(finish: Finish, length: float, seed: int) -> Grain:
     if kind == "none" or finish.strength <= 0:
         return Grain(np.zeros((1, 1, 1), np.float32))
     if kind == "brushed":
-        tiles = 0.8 * _oriented(rng, 26 * scale + 8, 0.42 * scale)
-        tiles += 0.6 * _oriented(rng, 90 * scale + 20, 2.4 * scale)
+        tiles = _oriented(
+            rng, ((0.8, 26 * scale + 8, 0.42 * scale), (0.6, 90 * scale + 20, 2.4 * scale))
+        )
     elif kind == "fibre":
-        tiles = 0.55 * _oriented(rng, 9 * scale + 4, 0.12 * scale + 0.2)
-        tiles += 0.8 * _oriented(rng, 26 * scale + 10, 0.7 * scale)
-        tiles += 0.4 * _oriented(rng, 30 * scale + 10, 2.6 * scale)
+        tiles = _oriented(
+            rng,
+            (
+                (0.55, 9 * scale + 4, 0.12 * scale + 0.2),
+                (0.8, 26 * scale + 10, 0.7 * scale),
+                (0.4, 30 * scale + 10, 2.6 * scale),
+            ),
+        )
     elif kind == "blades":
-        tiles = _oriented(rng, 5 * scale, 0.6 * scale)[ANGLES // 2][None]
+        tiles = shaped(rng, 5 * scale, 0.6 * scale, np.pi / 2)[None]
     elif kind == "mortar":
         tile, mortar = _bricks(rng, scale)
         tiles = tile[None]

@@ -145,7 +145,15 @@ _EXTRAS: dict[str, dict[str, object]] = {
         "keep_texture": 0.08,
     },
     "rust": {"keep_texture": 0.25},
-    "glass": {"through": 0.62, "reflect": 16.0, "rim": 34.0, "tint": 0.5, "keep_texture": 0.1},
+    "glass": {
+        "through": 0.72,
+        "reflect": 15.0,
+        "rim": 34.0,
+        "gloss": 22.0,
+        "sheen": 4.0,
+        "tint": 0.5,
+        "keep_texture": 0.05,
+    },
     "porcelain": {"polish": 2.0, "pull": 0.9, "reflect": 5.0, "rim": 6.0, "keep_texture": 0.08},
     "plastic": {"polish": 3.0, "reflect": 7.0, "rim": 10.0, "keep_texture": 0.03},
     "leather": {"pattern": "pebble", "size": 6.0, "strength": 5.0, "rim": 5.0, "keep_texture": 0.1},
@@ -194,7 +202,7 @@ _BY_WORD: dict[str, dict[str, object]] = {
     "terracotta": {"pattern": "mottle", "size": 14.0, "strength": 3.5},
     "terra cotta": {"pattern": "mottle", "size": 14.0, "strength": 3.5},
     "clay": {"pattern": "mottle", "size": 14.0, "strength": 3.5},
-    "denim": {"pattern": "twill", "strength": 6.0, "keep_chroma": 0.05, "pull": 0.8},
+    "denim": {"pattern": "twill", "size": 2.2, "strength": 6.0, "keep_chroma": 0.05, "pull": 0.8},
     "silk": {"pattern": "none", "gloss": 22.0, "shade": 1.25},
     "velvet": {"pattern": "speckle", "strength": 2.0, "shade": 1.35, "keep_chroma": 0.1},
     "suede": {"pattern": "mottle", "size": 3.0, "gloss": 0.0, "rim": 0.0},
@@ -205,11 +213,13 @@ def finish_of(material: Material) -> Finish:
     """The finish for a material of the vocabulary."""
     look = material.look
     lightness = look.lab[0]
-    if material.word in _VARIANT_WORDS.get(material.name, ()):
+    variant = material.word in _VARIANT_WORDS.get(material.name, ())
+    specific = variant or material.word in _BY_WORD
+    if variant:
         lightness = float(np.mean([lab_of(colour)[0] for colour in material.colours]))
     keep = look.chroma_keep
     finish = Finish(
-        name=material.word,
+        name=material.word if specific else material.name,
         lightness=None if keep >= 1 else lightness,
         pull=0.75 if keep < 0.5 else 0.2,
         ramp=Ramp.through(material.colours) if keep < 0.5 else None,
@@ -225,6 +235,11 @@ def finish_of(material: Material) -> Finish:
     if finish.keep_chroma < 0.5 and finish.ramp is None:
         finish = replace(finish, ramp=Ramp.through(material.colours), lightness=lightness)
     return finish
+
+
+def without_surface(finish: Finish) -> Finish:
+    """Only the colours of a finish, for what has no surface to polish: sky, water, leaves."""
+    return Finish(finish.name, finish.lightness, 0.3, finish.ramp, keep_texture=1.0)
 
 
 # Words whose own colours, not the material's, set the lightness.
@@ -286,7 +301,7 @@ _BASIC: dict[str, tuple[tuple[int, int, int], float, float]] = {
     "blue": ((32, 104, 204), 28, 62),
     "purple": ((126, 54, 170), 28, 52),
     "pink": ((240, 128, 168), 62, 80),
-    "brown": ((122, 72, 38), 24, 44),
+    "brown": ((118, 78, 42), 24, 44),
     "black": ((22, 22, 24), 8, 13),
     "white": ((246, 246, 244), 90, 95),
     "grey": ((138, 139, 142), 38, 72),

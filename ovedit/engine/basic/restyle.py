@@ -73,9 +73,9 @@ def paint(request: EditRequest, wish: Wish, progress: Progress, cancel: CancelTo
         pixels[first:last, :, :3] = np.clip(mixed + 0.5, 0, 255)
         pixels[first:last, :, 3] = _coverage(old[..., 3], mask, rows, slice(dx, dx + width))
         progress(0.3 + 0.7 * last / height, "Painting")
-    notes = (_summary(wish, request.phrase), *wishes.notes(wish))
+    notes = (*_summary(wish, request.phrase), *wishes.notes(wish))
     seconds = time.perf_counter() - start
-    return EditResult(pixels, rect, NAME, request.seed, seconds, tuple(n for n in notes if n))
+    return EditResult(pixels, rect, NAME, request.seed, seconds, notes)
 
 
 def _strength(request: EditRequest) -> float:
@@ -109,14 +109,28 @@ def _coverage(
     return cv2.multiply(soft[:, columns], old, scale=1 / 255)
 
 
-def _summary(wish: Wish, phrase: str) -> str:
+def _summary(wish: Wish, phrase: str) -> tuple[str, ...]:
     thing = f'"{phrase}"' if phrase else "The selection"
+    said: list[str] = []
     if wish.finish is not None:
         colour = f"{wish.colour.name} " if wish.colour else ""
-        return f"{thing} was painted as {colour}{wish.finish.name}; its shape stayed."
-    if wish.colour is not None:
-        return f"{thing} was dyed {wish.colour.name}."
-    return ""
+        said.append(f"{thing} got the look of {colour}{wish.finish.name}; its shape stayed.")
+        if wish.finish.through:
+            said.append("What is seen through it is guessed from what lies around it.")
+    elif wish.colour is not None:
+        said.append(f"{thing} was dyed {wish.colour.name}.")
+    names = {
+        "brightness": wish.brightness,
+        "saturation": wish.saturation,
+        "warmth": wish.warmth,
+        "contrast": wish.contrast,
+    }
+    changes = [
+        f"{'more' if value > 0 else 'less'} {name}" for name, value in names.items() if value
+    ]
+    if changes:
+        said.append(f"{thing} got {' and '.join(changes)}.")
+    return tuple(said)
 
 
 @dataclass(frozen=True, eq=False)
@@ -154,7 +168,8 @@ class _Painter:
         new = _bend(base, middle, wanted) + (light - base) * _slope(middle, wanted)
         name = lab_of(paint.rgb)
         amount = _room(new, float(name[0]))
-        spread = 0.25
+        # Neutral dyes leave no trace of the old hues.
+        spread = np.float32(0.25 * min(1.0, float(np.hypot(name[1], name[2])) / 40))
         old_a, old_b = self.chroma
         # Highlights mirror the lamp, not the dye: what is bright and colourless stays so.
         a = amount * (name[1] + spread * (lab[..., 1] - old_a))
@@ -183,27 +198,29 @@ class _Painter:
         nx, ny = self._field(s.normal_x, top, bottom), self._field(s.normal_y, top, bottom)
         edge = self._field(s.edge, top, bottom)
         facing = nx * np.float32(s.light_x) + ny * np.float32(s.light_y)
-        new = body + finish.keep_texture * texture
-        if finish.reflect:
-            new = new + finish.reflect * lit * _sky_over_ground(ny + 0.25 * nx)
         angle = 0.5 * np.arctan2(
             self._field(s.sine, top, bottom), self._field(s.cosine, top, bottom)
         )
+        shine = np.zeros_like(light)
+        if finish.reflect:
+            shine += finish.reflect * _sky_over_ground(ny + 0.25 * nx)
         if finish.sheen:
             wave = np.sin((base - middle) * np.float32(2 * np.pi / max(s.high - s.low, 24.0)))
-            bands = self.sheen.at(top, 0, angle)
-            new = new + lit * (bands - np.float32(0.55 * finish.sheen) * wave)
+            shine += self.sheen.at(top, 0, angle) - np.float32(0.55 * finish.sheen) * wave
         if finish.rim:
-            new = new + finish.rim * lit * edge * (np.clip(facing, 0, 1) * 1.5 - 0.2)
+            shine += finish.rim * edge * (np.clip(facing, 0, 1) * 1.5 - 0.2)
         if finish.gloss:
             bright = _smooth(0.35, 1.0, (base - middle) / max(s.high - middle, 6.0))
             lobe = np.clip(facing, 0, 1) ** 5
-            new = new + finish.gloss * lit * (0.75 * bright * bright + 0.8 * lobe)
-        grain = self.grain.at(top, 0, angle)
-        new = _shoulder(new + grain * np.clip(lit, 0.4, 1.1))
-        return self._coloured(finish, lab, new, top, bottom)
+            shine += finish.gloss * (0.75 * bright * bright + 0.8 * lobe)
+        grain = self.grain.at(top, 0, angle) * np.clip(lit, 0.4, 1.1)
+        body = body + finish.keep_texture * texture + grain
+        return self._coloured(finish, lab, body, lit * shine, top, bottom)
 
-    def _coloured(self, finish: Finish, lab: Floats, new: Floats, top: int, bottom: int) -> Floats:
+    def _coloured(
+        self, finish: Finish, lab: Floats, body: Floats, shine: Floats, top: int, bottom: int
+    ) -> Floats:
+        new = _shoulder(body + shine)
         if self.paint is not None:
             name = lab_of(self.paint.rgb)
             amount = _room(new, float(name[0]))
@@ -229,7 +246,7 @@ class _Painter:
                 edge = self._field(self.surface.edge, top, bottom)
                 # Thick edges of clear glass swallow light and look green.
                 behind = around[..., 0] * (1.0 - 0.35 * edge) + 4
-                new = _shoulder((1 - seen) * new + seen * behind)
+                new = _shoulder((1 - seen) * body + seen * behind + shine)
                 a = (1 - seen) * a + seen * 0.8 * around[..., 1] - 5 * edge
                 b = (1 - seen) * b + seen * 0.8 * around[..., 2]
         return np.stack([new, a, b], -1)
@@ -307,7 +324,7 @@ def _sky_over_ground(down: Floats) -> Floats:
 def _adjusted(lab: Floats, wish: Wish, middle: float) -> Floats:
     light, a, b = lab[..., 0], lab[..., 1], lab[..., 2]
     if wish.brightness:
-        target = float(np.clip(middle * 1.28**wish.brightness, 4, 96))
+        target = float(np.clip(middle + wish.brightness * (6 + 0.14 * middle), 4, 96))
         light = _bend(light, middle, target)
     if wish.contrast:
         light = _shoulder(middle + (light - middle) * np.float32(1.35**wish.contrast))

@@ -132,8 +132,7 @@ def analyse(lightness: Floats, mask: NDArray[np.uint8], flatten: bool,
     inside = (weight > 0.5).astype(np.uint8)
     if not inside.any():
         inside = (weight > 0).astype(np.uint8)
-    x, y, w, h = cv2.boundingRect(inside)
-    extent = max(w, h)
+    extent = max(cv2.boundingRect(inside)[2:])
     scale = lightness.shape[0] / light.shape[0]
     cancel.check()
 
@@ -162,7 +161,9 @@ def analyse(lightness: Floats, mask: NDArray[np.uint8], flatten: bool,
     parts = _without_specks(whole & (steps < 0.25 * span), max(12, round(0.3 * ridge * ridge)))
     # Only the borders bend, over a bevel; the faces between stay as flat as their light shows them.
     bevel = float(np.clip(0.13 * ridge, 1.1, 0.006 * extent + 0.8))
-    soft = cv2.GaussianBlur(parts * np.float32(1), (0, 0), bevel)
+    # A crease may be the edge of a shadow, so it bends less than the outline.
+    relief = whole * (0.45 + 0.55 * parts).astype(np.float32)
+    soft = cv2.GaussianBlur(relief, (0, 0), bevel)
     nx = -cv2.Sobel(soft, cv2.CV_32F, 1, 0, scale=0.5 * bevel)
     ny = -cv2.Sobel(soft, cv2.CV_32F, 0, 1, scale=0.5 * bevel)
     length = np.sqrt(nx * nx + ny * ny + 0.3)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ovedit.engine.basic import grammar, vocabulary
-from ovedit.engine.basic.materials import Finish, finish_of, finish_of_stuff
+from ovedit.engine.basic.materials import Finish, finish_of, finish_of_stuff, without_surface
 from ovedit.engine.basic.vocabulary import NamedColour
 from ovedit.errors import CannotDoError
 
@@ -37,6 +37,7 @@ _ADJUSTMENT_WORDS = {
 _MEANING = {word: meaning for meaning, group in _ADJUSTMENT_WORDS.items() for word in group}
 _AMOUNTS = {"slightly": 0.5, "bit": 0.5, "little": 0.5, "somewhat": 0.6, "much": 1.7, "very": 1.6,
             "lot": 1.7, "way": 1.7, "far": 1.7, "less": -1.0, "not": -1.0}  # fmt: skip
+_NO_SURFACE = ("sky", "cloud", "water", "fire", "foliage", "tree", "grass")
 _INSTRUCTIONS = frozenset((
     "make", "makes", "turn", "turned", "into", "it", "be", "become", "paint", "painted",
     "dye", "dyed", "recolour", "recolor", "change", "changed", "convert", "to", "look",
@@ -114,6 +115,8 @@ def understand(prompt: str, phrase: str = "") -> Wish:
     finish: Finish | None = None
     if query.materials:
         finish = finish_of(query.materials[0])
+        if finish.ramp and any(s.name in _NO_SURFACE for s in grammar.parse(phrase).stuff):
+            finish = without_surface(finish)
     stuff_words: set[str] = set()
     if finish is None and query.stuff:
         finish = finish_of_stuff(query.stuff[0])
