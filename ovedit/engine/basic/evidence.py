@@ -62,7 +62,7 @@ def material_likelihood(scene: Scene, material: Material) -> Floats:
     """How likely each pixel shows this material, by colour and texture, (h, w) in [0, 1]."""
     table = np.exp(-0.5 * _nearest(material.colours, material.spread / 11))
     colour = _smooth(scene, table[scene.cells])
-    contrast = within(scene.averaged(scene.contrast), *material.contrast)
+    contrast = _texture_fit(scene, *material.contrast)
     coherence = within(scene.averaged(scene.coherence), *material.coherence)
     return colour * (0.6 + 0.4 * contrast * coherence)
 
@@ -77,14 +77,14 @@ def stuff_likelihood(scene: Scene, stuff: Stuff, *, anywhere: bool = False) -> F
     rivals = [_stuff_score(scene, by_name[name], anywhere=False) for name in stuff.rivals]
     if not rivals:
         return own
-    strongest = np.maximum.reduce(rivals)
+    strongest = np.maximum.reduce(rivals) * (0.6 if anywhere else 1.0)
     return own * own**2 / (own**2 + strongest**2 + 1e-3)
 
 
 def _stuff_score(scene: Scene, stuff: Stuff, anywhere: bool) -> Floats:
     table = np.exp(-0.5 * _nearest(stuff.colours, stuff.spread / 11))
     score = _smooth(scene, table[scene.cells])
-    score = score * (0.35 + 0.65 * within(scene.averaged(scene.contrast), *stuff.contrast))
+    score = score * (0.35 + 0.65 * _texture_fit(scene, *stuff.contrast))
     if stuff.height is not None and not anywhere:
         highest, lowest = stuff.height
         rows = np.linspace(0, 1, scene.shape[0], dtype=np.float32)[:, None]
@@ -133,8 +133,19 @@ def at_side(x: Floats, y: Floats, side: Side) -> Floats:
 def within(values: Floats, low: float, high: float) -> Floats:
     """1 between low and high, falling softly to 0 outside."""
     below = np.maximum(low - values, 0) / (0.5 * low + 0.3)
-    above = np.maximum(values - high, 0) / (0.4 * high + 0.3)
+    above = np.maximum(values - high, 0) / (0.4 * high + 0.3) if np.isfinite(high) else 0.0
     return np.exp(-0.5 * (below + above) ** 2)
+
+
+def _texture_fit(scene: Scene, low: float, high: float) -> Floats:
+    """How well the local contrast fits the usual range, (h, w) in [0, 1].
+
+    The edge of something else raises the contrast beside it: what should be smooth is judged by
+    the smoothest place nearby, what should be rough by its mean.
+    """
+    mean = scene.averaged(scene.contrast)
+    least = cv2.erode(scene.contrast, np.ones((11, 11), np.uint8))
+    return within(mean, low, np.inf) * within(np.minimum(least, mean), 0.0, high)
 
 
 def _smooth(scene: Scene, values: Floats) -> Floats:

@@ -21,7 +21,7 @@ class Thing:
     """One connected thing: parts with small gaps between them belong together.
 
     mask: (h, w) bool. area: pixels. box: left, top, right, bottom, half-open. centre: x and y in
-    [0, 1] of the picture. mass: sum of the labels' likelihood. salience: mean saliency in [0, 1].
+    [0, 1] of the picture. mass: sum of the labels' likelihood. salience: how much it stands out, mean in [0, 1].
     rim: share of the picture's rim that it touches, in [0, 1].
     """
 
@@ -36,13 +36,13 @@ class Thing:
     @property
     def merit(self) -> float:
         """How much this looks like the one thing a singular noun means."""
-        return self.mass * (0.5 + self.salience) * (1 - 0.4 * min(1.0, 4 * self.rim))
+        return self.mass * (0.3 + self.salience) * (1 - 0.4 * min(1.0, 4 * self.rim))
 
 
 def things(
     label: Floats,
     strength: Floats,
-    saliency: Floats,
+    standing_out: Floats,
     *,
     gap: int = 0,
     neck: int = 0,
@@ -51,7 +51,7 @@ def things(
 ) -> list[Thing]:
     """The connected things where `label` reaches 0.5, by merit, best first.
 
-    strength: (h, w) likelihood summed up in `mass`. gap: parts up to this many pixels apart are
+    strength: (h, w) likelihood summed up in `mass`. standing_out: (h, w) in [0, 1]. gap: parts up to this many pixels apart are
     one thing, unless they fit much less. neck: bodies joined by something thinner than twice this
     are several things. least: share of the largest thing's area under which a thing is a speck.
     attached: pixels (h, w) bool that each go with the thing they touch, whatever their strength.
@@ -88,7 +88,7 @@ def things(
                     float((rows.mean() + 0.5) / own.shape[0]),
                 ),
                 mass=float(strength[own].sum()),
-                salience=float(saliency[own].mean()),
+                salience=float(standing_out[own].mean()),
                 rim=float(on_rim[index]),
             )
         )

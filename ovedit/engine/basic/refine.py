@@ -19,10 +19,11 @@ from ovedit.engine.requests import Pixels
 THRESHOLD = 0.5
 """Where every score map of this engine is cut: the refined edge lies at this score."""
 _MOST_LOGIT = 4.0
+_BALANCE = 0.45
 
 
 def colour_model(cells: Indices, weights: Floats) -> Floats:
-    """Density of the weighted pixels over all colour cells, (32768,), smoothed over neighbours."""
+    """Weight of the pixels in every colour cell, (32768,), smoothed over neighbouring cells."""
     side = 1 << CELL_BITS
     counts = np.bincount(cells.ravel(), weights.ravel(), side**3).astype(np.float32)
     counts = counts.reshape(side, side, side)
@@ -32,7 +33,7 @@ def colour_model(cells: Indices, weights: Floats) -> Floats:
         flat = np.ascontiguousarray(turned).reshape(side, -1)
         blurred = cv2.filter2D(flat, -1, kernel, borderType=cv2.BORDER_REPLICATE)
         counts = np.moveaxis(blurred.reshape(turned.shape), 0, axis)
-    return counts.ravel() / max(float(weights.sum()), 1e-6)
+    return counts.ravel()
 
 
 def logit(probability: Floats, limit: float = _MOST_LOGIT) -> Floats:
@@ -69,8 +70,11 @@ def sharpen(
         inside, outside = label**2, (1 - label) ** 2
         if min(float(inside.sum()), float(outside.sum())) < 8:
             break
-        ratio = np.log(colour_model(cells, inside) + 1e-7)
-        ratio -= np.log(colour_model(cells, outside) + 1e-7)
+        ratio = np.log(colour_model(cells, inside) + 0.1)
+        ratio -= np.log(colour_model(cells, outside) + 0.1)
+        # Between weights (0), where the larger side always wins, and densities (1), where a small
+        # side takes every colour that is undecided.
+        ratio += _BALANCE * np.log(outside.sum() / inside.sum())
         learnt = np.clip(ratio, -_MOST_LOGIT, _MOST_LOGIT)[cells].astype(np.float32)
         label = sigmoid(prior + trust_colour * learnt)
         label = smooth(rgb, label, radius, 20.0)

@@ -64,6 +64,11 @@ class Scene:
         """Height and width at working size."""
         return self.labels.shape[0], self.labels.shape[1]
 
+    @property
+    def standing_out(self) -> Floats:
+        """How much each pixel stands out and is no background, (h, w) in [0, 1]."""
+        return 0.5 * self.saliency + 0.5 * (1 - self.background)
+
     def averaged(self, values: Floats) -> Floats:
         """Each pixel's value replaced by the mean over its superpixel, (h, w) float32."""
         return region_means(self.labels, self.count, values)[self.labels]
@@ -226,9 +231,7 @@ def _saliency(lab: Floats, lab_bytes: Pixels) -> tuple[Floats, Floats]:
     return spread(salient), spread(background)
 
 
-def _optimised(
-    foreground: Floats, background: Floats, costs: Floats, apart: Floats
-) -> Floats:
+def _optimised(foreground: Floats, background: Floats, costs: Floats, apart: Floats) -> Floats:
     """The saliency of each region that agrees best with both cues and with its neighbours.
 
     Least squares over all regions (equation 9): background pulls to 0, foreground contrast to 1,

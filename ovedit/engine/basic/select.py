@@ -134,7 +134,7 @@ class _Job:
         found = objects.things(
             label,
             score,
-            self.scene.saliency,
+            self.scene.standing_out,
             gap=0 if query.stuff else 2 * reach,
             neck=reach if query.stuff and not mass else 0,
             least=0.002 if mass else 0.02,
@@ -199,7 +199,7 @@ class _Job:
             extra = sharpen(self.scene.rgb, self.scene.cells, likelihood) * (label < 0.5)
             near = cv2.dilate((label >= 0.5).astype(np.uint8), np.ones((9, 9), np.uint8)) > 0
             hanging = np.zeros(label.shape, bool)
-            for part in objects.things(extra, score, self.scene.saliency, gap=2, least=0.0):
+            for part in objects.things(extra, score, self.scene.standing_out, gap=2, least=0.0):
                 touch = part.mask & near
                 # A trunk hangs on with its end; what runs along the rim of a crown is not one.
                 if touch.any() and touch.sum() < 0.5 * part.area and part.rim < 0.02:
@@ -259,7 +259,7 @@ class _Job:
             likelihood = _likelihood(saliency, max(_cut(saliency, top), 0.62 * top))
             label = sharpen(self.scene.rgb, self.scene.cells, likelihood, trust_colour=0.15)
             gap = round(0.01 * max(self.scene.shape))
-            found = objects.things(label, saliency, self.scene.saliency, gap=gap, least=0.05)
+            found = objects.things(label, saliency, self.scene.standing_out, gap=gap, least=0.05)
             found = objects.choose(found, query.positions, query.sizes, plural=False)
             for number, thing in enumerate(found[: max(1, self.top_k)], start=1):
                 self.check()

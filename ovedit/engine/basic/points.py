@@ -1,0 +1,266 @@
+"""Answers clicks and boxes with a mask.
+
+Every point claims the regions that it reaches at little cost (`regiongraph`), up to where what it
+reaches is best set off from the rest; what plus and minus points both reach goes to the nearer. A
+box sets what lies outside against what lies inside. The mask so far holds wherever no point claims
+otherwise. The result is sharpened on the picture like the answer to a phrase (`refine`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections import OrderedDict
+from threading import Lock
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from ovedit.engine.basic.refine import THRESHOLD, score_values, sharpen
+from ovedit.engine.basic.regiongraph import RegionGraph
+from ovedit.engine.basic.regions import Floats, colour_cells, opaque, working_size
+from ovedit.engine.protocols import CancelToken, Progress
+from ovedit.engine.requests import (
+    MaskCandidate,
+    Pixels,
+    Point,
+    PointRequest,
+    PointResult,
+    ScoreMap,
+)
+from ovedit.errors import UsageError
+from ovedit.geometry import Rect
+
+ENGINE = "basic"
+WORKING_SIDE = 560
+DETAIL_SIDE = 900
+_STEEP = 6.0
+_KEPT = 3
+
+
+def segment_points(request: PointRequest, progress: Progress, cancel: CancelToken) -> PointResult:
+    """The thing at the points, in the box, or both. Raises `Cancelled` when asked to stop.
+
+    Raises `UsageError` where there is neither a point nor a box with anything in it.
+    """
+    started = time.perf_counter()
+    picture = Rect(0, 0, request.image.shape[1], request.image.shape[0])
+    box = None if request.box is None else request.box.intersect(picture)
+    if not request.points and not box:
+        raise UsageError(
+            "There is neither a point nor a box inside the picture.",
+            "Click the thing, or draw a box around it.",
+        )
+    progress(0.0, "Measuring the picture")
+    canvas = _canvases.canvas(request.image)
+    cancel.check()
+    progress(0.5, "Following the edges")
+    likelihood = _likelihood(canvas, request.points, box, request.mask)
+    cancel.check()
+    label = sharpen(canvas.rgb, canvas.cells, likelihood, rounds=2, trust_colour=0.35,
+                    fixed=_known(canvas, request.points, box))  # fmt: skip
+    label = _held_together(canvas, label, request.points, box, request.mask)
+    cancel.check()
+    progress(0.8, "Drawing the edge")
+    values = _at_detail(request.image, canvas, label, likelihood)
+    cancel.check()
+    inside = label >= 0.5
+    clear = float(np.abs(2 * likelihood[inside] - 1).mean()) if inside.any() else 0.0
+    candidate = MaskCandidate(
+        label="selection",
+        score=round(clear, 3),
+        scores=ScoreMap(values, picture),
+        threshold=THRESHOLD,
+        reason=_reason(request.points, box),
+    )
+    progress(1.0, "")
+    return PointResult(candidate, ENGINE, time.perf_counter() - started)
+
+
+class _Canvas:
+    """A picture at working size, its region graph, and what points reached in it so far."""
+
+    def __init__(self, small: Pixels, scale: tuple[float, float]) -> None:
+        self.rgb = opaque(small)
+        self.cells = colour_cells(self.rgb)
+        self.visible = small[..., 3].astype(np.float32) / 255
+        self.scale = scale
+        self.graph = RegionGraph.of(self.rgb)
+        self._reach: dict[tuple[int, int], Floats] = {}
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return self.rgb.shape[0], self.rgb.shape[1]
+
+    def at(self, point: Point) -> tuple[int, int]:
+        """Row and column of a document point, the nearest one where it lies outside."""
+        height, width = self.shape
+        row = int(np.clip(point.y * self.scale[1], 0, height - 1))
+        return row, int(np.clip(point.x * self.scale[0], 0, width - 1))
+
+    def reach(self, point: Point) -> Floats:
+        """How far each region is from a point, (n,); 1 is as far as the point reaches."""
+        place = self.at(point)
+        if place not in self._reach:
+            distances = self.graph.distances([int(self.graph.labels[place])])
+            self._reach[place] = distances / max(self.graph.extent(distances), 1e-3)
+        return self._reach[place]
+
+
+class _CanvasCache:
+    """The last few pictures clicked in, found again by their content at working size."""
+
+    def __init__(self) -> None:
+        self._kept: OrderedDict[bytes, _Canvas] = OrderedDict()
+        self._lock = Lock()
+
+    def canvas(self, image: Pixels) -> _Canvas:
+        height, width = image.shape[:2]
+        size = working_size(width, height, WORKING_SIDE)
+        small = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+        key = hashlib.blake2b(small.tobytes(), digest_size=16)
+        key.update(repr((image.shape, size)).encode())
+        with self._lock:
+            found = self._kept.pop(key.digest(), None)
+            if found is None:
+                found = _Canvas(small, (size[0] / width, size[1] / height))
+            self._kept[key.digest()] = found
+            while len(self._kept) > _KEPT:
+                self._kept.popitem(last=False)
+        return found
+
+
+_canvases = _CanvasCache()
+
+
+def _likelihood(
+    canvas: _Canvas, points: tuple[Point, ...], box: Rect | None, mask: NDArray[np.uint8] | None
+) -> Floats:
+    """Likelihood (h, w) in [0, 1] of belonging to the thing, from points, box and mask so far."""
+    count = len(canvas.graph.areas)
+    far = np.full(count, np.inf, np.float32)
+    plus, minus = far.copy(), far.copy()
+    for point in points:
+        into = plus if point.positive else minus
+        np.minimum(into, canvas.reach(point), out=into)
+    labels = canvas.graph.labels
+    inner, outer = plus[labels], minus[labels]
+    if box:
+        inside = _box_mask(canvas, box)
+        outer = np.minimum(outer, _from_outside(canvas, inside))
+        # Without a plus point, everything in the box may be the thing.
+        inner = np.where(inside, np.minimum(inner, 1.0), inner)
+        outer = np.where(inside, outer, 0.0)
+    if mask is not None and mask.any():
+        held = cv2.resize(mask, canvas.shape[::-1], interpolation=cv2.INTER_AREA)
+        before = held.astype(np.float32) / 255
+        inner = np.minimum(inner, 1.6 - 0.9 * before)
+        outer = np.minimum(outer, 0.7 + 0.9 * before)
+    outer = np.minimum(outer, 1.0 if mask is None or not mask.any() else 1.6)
+    inner = np.minimum(inner, 3.0)
+    share = outer / (inner + outer + 1e-6)
+    result = 1 / (1 + np.exp(-2 * _STEEP * (share - 0.5)))
+    return (result * (canvas.visible > 0.02)).astype(np.float32)
+
+
+def _from_outside(canvas: _Canvas, inside: NDArray[np.bool_]) -> Floats:
+    """How far each pixel is from what lies around the box, (h, w); 1 parts near from far."""
+    graph = canvas.graph
+    share = np.bincount(graph.labels.ravel(), inside.ravel(), len(graph.areas)) / graph.areas
+    around = np.flatnonzero(share < 0.5)
+    if not len(around):
+        return np.full(canvas.shape, 2.0, np.float32)
+    near = cv2.dilate(inside.astype(np.uint8), np.ones((25, 25), np.uint8)) > 0
+    ring = np.intersect1d(around, np.unique(graph.labels[near]))
+    distances = graph.distances((ring if len(ring) else around).tolist())
+    within = distances[share >= 0.5]
+    if not len(within) or float(within.max()) < 1e-3:
+        return np.full(canvas.shape, 2.0, np.float32)
+    levels = np.clip(within / within.max() * 255, 0, 255).astype(np.uint8)
+    cut, _ = cv2.threshold(levels, 0, 255, cv2.THRESH_BINARY + cv2.THRESH_OTSU)
+    parting = max(float(cut) / 255 * 0.8, 0.1) * float(within.max())
+    return np.minimum(distances / parting, 3.0)[graph.labels].astype(np.float32)
+
+
+def _box_mask(canvas: _Canvas, box: Rect) -> NDArray[np.bool_]:
+    inside = np.zeros(canvas.shape, bool)
+    wide, high = canvas.scale
+    top, left = int(box.y * high), int(box.x * wide)
+    bottom = max(top + 1, round(box.bottom * high))
+    right = max(left + 1, round(box.right * wide))
+    inside[top:bottom, left:right] = True
+    return inside
+
+
+def _known(canvas: _Canvas, points: tuple[Point, ...], box: Rect | None) -> Floats:
+    """Log odds (h, w) of what needs no guess: the points themselves and all outside the box."""
+    known = np.zeros(canvas.shape, np.float32)
+    if box:
+        known[~_box_mask(canvas, box)] = -8.0
+    for point in points:
+        row, column = canvas.at(point)
+        cv2.circle(known, (column, row), 2, 8.0 if point.positive else -8.0, -1)
+    return known
+
+
+def _held_together(
+    canvas: _Canvas,
+    label: Floats,
+    points: tuple[Point, ...],
+    box: Rect | None,
+    mask: NDArray[np.uint8] | None,
+) -> Floats:
+    """The label without pieces that neither a plus point, the box nor the mask so far asks for."""
+    count, parts = cv2.connectedComponents((label >= 0.5).astype(np.uint8), connectivity=8)
+    areas = np.bincount(parts.ravel(), minlength=count)
+    kept = np.zeros(count, bool)
+    clicked = [parts[canvas.at(point)] for point in points if point.positive]
+    kept[clicked] = True
+    if not clicked and count > 1:
+        kept = areas >= 0.05 * areas[1:].max()
+    elif box:
+        kept |= areas >= 0.2 * areas[1:].max(initial=0)
+    if mask is not None and mask.any():
+        held = cv2.resize(mask, canvas.shape[::-1], interpolation=cv2.INTER_AREA) > 127
+        kept |= np.bincount(parts.ravel(), held.ravel(), count) > 0.3 * areas
+    kept[0] = True
+    return np.where(kept[parts], label, np.minimum(label, 0.2))
+
+
+def _at_detail(
+    image: Pixels, canvas: _Canvas, label: Floats, likelihood: Floats
+) -> NDArray[np.float16]:
+    """Score map (h, w) float16 with the edges of the picture at `DETAIL_SIDE`."""
+    height, width = image.shape[:2]
+    size = working_size(width, height, DETAIL_SIDE)
+    small = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+    rgb = opaque(small)
+    start = cv2.resize(label, size, interpolation=cv2.INTER_LINEAR)
+    inside = start.copy()
+    rows, columns = np.nonzero(start >= 0.3)
+    if len(rows):
+        pad = 12
+        window = (
+            slice(max(0, int(rows.min()) - pad), int(rows.max()) + pad + 1),
+            slice(max(0, int(columns.min()) - pad), int(columns.max()) + pad + 1),
+        )
+        part = np.ascontiguousarray(rgb[window])
+        inside[window] = sharpen(
+            part, colour_cells(part), start[window], rounds=1, trust_colour=0.2, radius=3
+        )
+    underlying = cv2.resize(likelihood, size, interpolation=cv2.INTER_LINEAR)
+    return score_values(inside, underlying, small[..., 3].astype(np.float32) / 255)
+
+
+def _reason(points: tuple[Point, ...], box: Rect | None) -> str:
+    plus = sum(point.positive for point in points)
+    minus = len(points) - plus
+    parts = [
+        f"{number} {kind} point{'s' if number > 1 else ''}"
+        for number, kind in ((plus, "plus"), (minus, "minus"))
+        if number
+    ]
+    if box:
+        parts.append("a box")
+    return "From " + " and ".join(parts) + "."
