@@ -24,8 +24,8 @@ PROGRESS_INTERVAL_MS = 34
 SHUTDOWN_WAIT_MS = 2000
 # LLVM compiles deep expressions recursively; the default is half a megabyte on macOS.
 STACK_BYTES = 16 * 1024 * 1024
-# With Python's 5 ms, an engine that computes in Python holds each event of the window up for longer:
-# the 99th percentile of a 10 ms heartbeat was 22 ms, and is 16 ms with this.
+# With the default, 5 ms, an engine that computes in Python holds up the window's events: the 99th
+# percentile of a 10 ms heartbeat was 22 ms, against 16 ms with this.
 SWITCH_SECONDS = 0.001
 
 
