@@ -1,1 +1,1 @@
-"""Files: pictures, OpenRaster projects, masks, autosave. Every save is atomic."""
+"""Files: pictures, OpenRaster projects, masks, autosaves. No Qt, no torch."""

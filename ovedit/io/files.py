@@ -1,0 +1,42 @@
+"""Opening files for reading, and saying in one sentence why a file cannot be read or written."""
+
+from __future__ import annotations
+
+import errno
+from pathlib import Path
+from typing import BinaryIO
+
+from ovedit.errors import FileError
+
+_WHY = {
+    errno.ENOENT: ("there is no such file or folder", "Check the path."),
+    errno.ENOTDIR: ("a part of its path is not a folder", "Check the path."),
+    errno.EISDIR: ("it is a folder", "Name a file in it."),
+    errno.EACCES: ("permission is denied", "Check its permissions, or choose another place."),
+    errno.EPERM: ("permission is denied", "Check its permissions, or choose another place."),
+    errno.EROFS: ("the disk is read-only", "Choose another place."),
+    errno.ENOSPC: ("the disk is full", "Free some space, or choose another disk."),
+    errno.EDQUOT: ("the disk quota is used up", "Free some space, or choose another disk."),
+    errno.EFBIG: ("the disk does not take files this large", "Choose another disk."),
+    errno.ENAMETOOLONG: ("its name is too long", "Choose a shorter one."),
+    errno.EIO: ("the disk reports an error", "Check the disk, or choose another one."),
+}
+
+
+def file_error(path: Path, doing: str, error: OSError) -> FileError:
+    """The error to show where the system refused: `doing` is "read" or "written"."""
+    why, hint = _WHY.get(error.errno or 0, (str(error.strerror or error), "Try another place."))
+    return FileError(f"{path} cannot be {doing}: {why}.", hint)
+
+
+def open_file(path: Path) -> BinaryIO:
+    """The file, open for reading. Raises `FileError` saying why it cannot be opened."""
+    try:
+        # Opening a pipe waits until somebody writes to it, which may be never.
+        if path.exists() and not path.is_file() and not path.is_dir():
+            raise FileError(f"{path} is not a regular file.", "Name a picture or a project.")
+        return path.open("rb")
+    except OSError as e:
+        raise file_error(path, "read", e) from e
+    except ValueError as e:  # A NUL character in the path.
+        raise FileError(f"{str(path)!r} is not a path: {e}.", "Check the path.") from e
