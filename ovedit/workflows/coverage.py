@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 from ovedit.document import (
     TILE,
     Candidate,
+    ClassMask,
     DocumentState,
     ScoreMap,
     SurfaceRef,
@@ -22,6 +24,8 @@ from ovedit.errors import UsageError
 from ovedit.geometry import Rect, Size
 
 Coverage = NDArray[np.uint8]
+
+_NUMBERED = re.compile(r"(mask|selection) \d+")
 
 
 def candidate_from(offered: MaskCandidate) -> Candidate:
@@ -92,3 +96,20 @@ def labels_of(state: DocumentState, mask_ids: Sequence[str]) -> str:
     if not mask_ids:
         raise UsageError("No mask is chosen.", "Choose one in the list, or select something first.")
     return quoted([state.mask(mask_id).label for mask_id in mask_ids])
+
+
+def numbered(existing: Iterable[ClassMask], stem: str) -> str:
+    """A name for a mask that nobody has named, such as "mask 1", that no other has."""
+    taken = {mask.label for mask in existing}
+    number = 1
+    while f"{stem} {number}" in taken:
+        number += 1
+    return f"{stem} {number}"
+
+
+def shown_thing(mask: ClassMask) -> str:
+    """What the mask shows, in words: its phrase, or the name that a person gave it; else empty."""
+    if mask.phrase:
+        return mask.phrase
+    name = mask.label.removesuffix(" copy")
+    return "" if _NUMBERED.fullmatch(name) else name

@@ -26,7 +26,7 @@ from ovedit.document.compositing import flatten_layers
 from ovedit.engine.requests import PRESETS, EditKind, EditRequest, EditResult, Preset
 from ovedit.errors import DocumentError, EngineError, UsageError
 from ovedit.geometry import Rect, Size
-from ovedit.workflows.coverage import quoted, union_of
+from ovedit.workflows.coverage import quoted, shown_thing, union_of
 
 Coverage = NDArray[np.uint8]
 
@@ -69,6 +69,7 @@ def plan_edit(
     kind: EditKind,
     *,
     prompt: str = "",
+    phrase: str | None = None,
     negative_prompt: str = "",
     seed: int = 0,
     preset: Preset = "balanced",
@@ -81,12 +82,13 @@ def plan_edit(
 ) -> EditPlan:
     """What to ask an engine for an edit of the masks together, or of the selection for no mask.
 
+    phrase: what the masks show, or None for what their phrases and names say.
     grow, feather: None for what suits kind, engine and size (`default_edges`).
     accepted_only: refuse masks that are not accepted yet.
     Raises `UsageError` where there is nothing to edit, a replacement or restyling has no prompt, or
     a value is out of range.
     """
-    coverage, phrase = _what(state, mask_ids, accepted_only)
+    coverage, shown = _what(state, mask_ids, accepted_only)
     usual_grow, usual_feather = default_edges(kind, engine, state.size)
     return _plan(
         EditRequest(
@@ -94,7 +96,7 @@ def plan_edit(
             image=state.flattened(),
             mask=coverage,
             alpha=coverage,
-            phrase=phrase,
+            phrase=shown if phrase is None else phrase,
             prompt=" ".join(prompt.split()),
             negative_prompt=" ".join(negative_prompt.split()),
             seed=seed,
@@ -247,9 +249,8 @@ def _what(
     waiting = [mask.label for mask in chosen if not mask.accepted]
     if accepted_only and waiting:
         raise UsageError(f"The mask {quoted(waiting)} is not accepted yet.", "Accept it first.")
-    # A mask made by hand has no phrase; what the person called it says what it is.
-    phrases = dict.fromkeys(mask.phrase or mask.label for mask in chosen)
-    return union_of(state, mask_ids), ", ".join(phrases)
+    phrases = dict.fromkeys(shown_thing(mask) for mask in chosen)
+    return union_of(state, mask_ids), ", ".join(filter(None, phrases))
 
 
 def _plan(

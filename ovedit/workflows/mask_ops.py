@@ -26,6 +26,7 @@ from ovedit.errors import DocumentError, UsageError
 from ovedit.geometry import Rect
 from ovedit.workflows.coverage import (
     labels_of,
+    numbered,
     quoted,
     read_coverage,
     union_of,
@@ -187,7 +188,7 @@ def add_mask(
             "Use a mask of the picture's size.",
         )
     mask = ClassMask(
-        label or f"mask {len(document.masks) + 1}",
+        label or numbered(document.masks, "mask"),
         next_colour(document.masks),
         accepted=accepted,
     )

@@ -18,6 +18,7 @@ from ovedit.geometry import Rect
 from ovedit.workflows.coverage import (
     candidate_from,
     coverage_in,
+    numbered,
     read_coverage,
     scored_area,
     write_changed,
@@ -65,14 +66,14 @@ def apply_points(
 ) -> str:
     """Put the answer to a click or box onto a mask, in one undo step; returns the mask's id.
 
-    Without `mask_id` a new mask appears, called `label` or as the engine calls it. On a mask that
+    Without `mask_id` a new mask appears, called `label` or "selection 1". On a mask that
     was made by clicks, the new score map takes the place of the old one. On one that a phrase gave,
     the click is a correction: its candidates and threshold stay.
     """
     candidate = candidate_from(result.candidate)
     if mask_id is None:
         mask = ClassMask(
-            label or candidate.label or f"object {len(document.masks) + 1}",
+            label or numbered(document.masks, "selection"),
             next_colour(document.masks),
             score=candidate.score,
             threshold=candidate.threshold,

@@ -77,6 +77,18 @@ def test_several_masks_are_edited_together(document: Document, bench: str) -> No
     assert plan.request.phrase == "wooden bench, tree"
 
 
+def test_a_name_that_nobody_gave_is_no_phrase(document: Document) -> None:
+    square = np.zeros((400, 600), np.uint8)
+    square[10:50, 10:50] = 255
+    mask_id = mask_ops.add_mask(document, square)
+    assert document.masks[0].label == "mask 1"
+    assert edit.plan_edit(document.state, [mask_id], REMOVE).request.phrase == ""
+    mask_ops.rename(document, mask_id, label="cup")
+    assert edit.plan_edit(document.state, [mask_id], REMOVE).request.phrase == "cup"
+    plan = edit.plan_edit(document.state, [mask_id], REMOVE, phrase="blue cup")
+    assert plan.request.phrase == "blue cup"
+
+
 def test_without_a_mask_the_selection_is_edited(document: Document, engine, bench: str) -> None:
     mask_ops.mask_to_selection(document, [bench])
     plan = edit.plan_edit(document.state, [], REMOVE)

@@ -48,7 +48,7 @@ def test_a_click_gives_a_new_mask_with_a_threshold(document: Document, engine, m
     result = ask(engine, "fake", points.point_request(document.state, [Point(300, 200)]))
     undoes(lambda: points.apply_points(document, result))
     (mask,) = document.masks
-    assert (mask.label, mask.threshold, len(mask.candidates)) == ("object", 0.5, 1)
+    assert (mask.label, mask.threshold, len(mask.candidates)) == ("selection 1", 0.5, 1)
     assert document.state.coverage(mask.id)[200, 300] == 255
 
 
