@@ -170,6 +170,7 @@ class Document:
         self._state = DocumentState(size, structure or Structure(), dict(surfaces or {}))
         self.history = History(history_bytes)
         self.revision = 0
+        self._start = object()
         self._saved_at: object = None
         self._observers: list[Callable[[Event], None]] = []
         self._transaction: Transaction | None = None
@@ -316,18 +317,20 @@ class Document:
             self._tell(HistoryChanged())
 
     @property
+    def marker(self) -> object:
+        """Stands for the document as it is now: the same again after an undo and a redo."""
+        position = self.history.position
+        return self.history.steps[position - 1] if position else self._start
+
+    @property
     def modified(self) -> bool:
         """Whether the document differs from what was last saved."""
-        return self._saved_at is not self._marker()
+        return self._saved_at is not self.marker
 
-    def mark_saved(self) -> None:
-        """Remember that this is what is on disk."""
-        self._saved_at = self._marker()
+    def mark_saved(self, marker: object = None) -> None:
+        """Remember that what `marker` stands for is on disk, or the document as it is now."""
+        self._saved_at = self.marker if marker is None else marker
         self._tell(HistoryChanged())
-
-    def _marker(self) -> object:
-        position = self.history.position
-        return self.history.steps[position - 1] if position else None
 
     # -- inside ----------------------------------------------------------------------------------
 

@@ -90,7 +90,7 @@ class PromptCard(QFrame):
         self._variations = 1
 
         layout = QVBoxLayout(self)
-        layout.setContentsMargins(12, 11, 12, 11)
+        layout.setContentsMargins(11, 10, 11, 10)
         layout.setSpacing(8)
         self._message = self._build_message()
         layout.addWidget(self._message)
@@ -450,8 +450,8 @@ class PromptCard(QFrame):
         layout = self.layout()
         assert layout is not None
         layout.activate()
-        height = layout.heightForWidth(width) if layout.hasHeightForWidth() else 0
-        height = max(height, layout.minimumSize().height())
+        height = layout.totalHeightForWidth(width) if layout.hasHeightForWidth() else 0
+        height = max(height, layout.totalMinimumSize().height())
         self.setGeometry(
             (parent.width() - width) // 2, parent.height() - _BOTTOM_MARGIN - height, width, height
         )

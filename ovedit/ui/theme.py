@@ -92,7 +92,7 @@ class Tokens:
     @property
     def accent_hover(self) -> str:
         """The accent under the pointer."""
-        return mix(self.accent, self.on_accent, 0.10)
+        return mix(self.accent, self.text, 0.10)
 
     @property
     def ring(self) -> str:

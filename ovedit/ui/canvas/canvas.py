@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QEvent, QPoint, QPointF, QRectF, Qt, QTimer, Signal
@@ -14,7 +13,6 @@ from PySide6.QtGui import (
     QDragEnterEvent,
     QDropEvent,
     QEnterEvent,
-    QFont,
     QImage,
     QKeyEvent,
     QMouseEvent,
@@ -28,7 +26,7 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QWidget
 
-from ovedit.document import ClassMask, Document, coverage_of
+from ovedit.document import Document
 from ovedit.document.events import (
     CurrentChanged,
     Event,
@@ -40,8 +38,9 @@ from ovedit.document.events import (
 from ovedit.geometry import Rect, Size
 from ovedit.ui import theme
 from ovedit.ui.canvas import decorations
-from ovedit.ui.canvas.contours import Contour, trace, trace_coverage
-from ovedit.ui.canvas.display_tiles import DisplayTiles, Overlay
+from ovedit.ui.canvas.display_tiles import DisplayTiles
+from ovedit.ui.canvas.outlines import Outlines
+from ovedit.ui.canvas.overlays import MaskOverlays
 from ovedit.ui.canvas.renderer import Renderer
 from ovedit.ui.canvas.view import View
 from ovedit.ui.qimage import qimage_over, to_qimage
@@ -85,6 +84,7 @@ class Canvas(QWidget):
         self._unsubscribe = self._document.subscribe(self._on_event)
         self._tiles = DisplayTiles(lambda: self._document.state)
         self._renderer = Renderer(self._tiles, (0, 0, 0))
+        self._outlines = Outlines()
         self.view = View(Size(1, 1), Size(1, 1))
         self._fit_wanted = True
         self._tool: Tool | None = None
@@ -93,18 +93,11 @@ class Canvas(QWidget):
         self._tablet = False
         self._pan_from: QPointF | None = None
         self._space = False
-        self._hovered_mask = ""
-        self._solo_mask = ""
-        self._overlays_shown = True
-        self._quick_mask = False
-        self._heat_map = False
-        self._mask_previews: dict[str, tuple[int, NDArray[np.uint8]]] = {}
-        self._preview_contours: dict[str, Contour] = {}
-        self._contours: dict[tuple[str, int], Contour] = {}
+        self.overlays = MaskOverlays(self._document, self._update_overlays)
         self._picture: Picture | None = None
         self._crop: Rect | None = None
         self._lower_margin = 0
-        self._phase = 0.0
+        self._phase = 0
         self._animated = True
         self._ants = QTimer(self)
         self._ants.setInterval(_ANTS_MS)
@@ -126,12 +119,8 @@ class Canvas(QWidget):
         self._document = document
         self._unsubscribe = document.subscribe(self._on_event)
         self._tiles.clear()
-        self._contours.clear()
-        self._mask_previews.clear()
-        self._preview_contours.clear()
+        self.overlays = MaskOverlays(document, self._update_overlays)
         self._picture = self._crop = None
-        self._hovered_mask = self._solo_mask = ""
-        self._quick_mask = self._heat_map = False
         self.view = View(document.size, self._viewport())
         self._update_overlays()
         self.fit()
@@ -159,64 +148,6 @@ class Canvas(QWidget):
     def set_animated(self, animated: bool) -> None:
         """Whether outlines may move."""
         self._animated = animated
-        self._update_overlays()
-
-    def set_overlays_shown(self, shown: bool) -> None:
-        """Show or hide all mask overlays."""
-        self._overlays_shown = shown
-        self._update_overlays()
-
-    @property
-    def overlays_shown(self) -> bool:
-        """Whether mask overlays are shown."""
-        return self._overlays_shown
-
-    def set_quick_mask(self, on: bool) -> None:
-        """Show the selection in red."""
-        self._quick_mask = on
-        self._update_overlays()
-
-    @property
-    def quick_mask(self) -> bool:
-        """Whether the selection is shown in red."""
-        return self._quick_mask
-
-    def set_heat_map(self, on: bool) -> None:
-        """Show the score map of the current mask."""
-        self._heat_map = on
-        self._update_overlays()
-
-    @property
-    def heat_map(self) -> bool:
-        """Whether the score map of the current mask is shown."""
-        return self._heat_map
-
-    def highlight_mask(self, mask_id: str) -> None:
-        """Bring one mask forward and dim the others; "" for none."""
-        if mask_id != self._hovered_mask:
-            self._hovered_mask = mask_id
-            self._update_overlays()
-
-    def set_solo(self, mask_id: str) -> None:
-        """Show only this mask; "" for all."""
-        self._solo_mask = mask_id
-        self._update_overlays()
-
-    @property
-    def solo(self) -> str:
-        """The mask that is shown alone, or ""."""
-        return self._solo_mask
-
-    def preview_mask(self, mask_id: str, preview: tuple[int, NDArray[np.uint8]] | None) -> None:
-        """Show other coverage for a mask while a slider moves: (level, array), or None to end."""
-        if preview is None:
-            self._mask_previews.pop(mask_id, None)
-            self._preview_contours.pop(mask_id, None)
-        else:
-            level, coverage = preview
-            self._mask_previews[mask_id] = preview
-            area = Rect(0, 0, coverage.shape[1], coverage.shape[0])
-            self._preview_contours[mask_id] = trace_coverage(coverage, area, 1 << level)
         self._update_overlays()
 
     def preview_picture(self, pixels: NDArray[np.uint8] | None, rect: Rect | None = None) -> None:
@@ -282,11 +213,14 @@ class Canvas(QWidget):
         if self._picture is not None:
             painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
             painter.drawImage(to_widget.mapRect(_qrect(self._picture.rect)), self._picture.image)
-        if self._heat_map:
-            self._draw_heat_map(painter, to_widget)
-        if self._overlays_shown:
-            self._draw_masks(painter, to_widget)
-        self._draw_selection(painter, to_widget)
+        self.overlays.paint_heat_map(painter, to_widget)
+        outlines = self._outlines.frame(self.view, self._phase)
+        if outlines is not None:
+            image = qimage_over(outlines)
+            image.setDevicePixelRatio(self.devicePixelRatioF())
+            painter.drawImage(QPoint(0, 0), image)
+        zoom = self.view.zoom / self.devicePixelRatioF()
+        self.overlays.paint_tags(painter, to_widget, zoom, QRectF(self.rect()))
         if self._crop is not None:
             corners = to_widget.mapRect(_qrect(self._crop))
             points = (
@@ -303,74 +237,6 @@ class Canvas(QWidget):
             # From the event loop, so that input is heard between two frames.
             QTimer.singleShot(0, self.update)
 
-    def _draw_masks(self, painter: QPainter, to_widget: QTransform) -> None:
-        tags: list[tuple[ClassMask, Contour, float]] = []
-        for mask in self._shown_masks():
-            contour = self._contour(mask)
-            selected = mask.id in self._document.current_mask_ids
-            dimmed = bool(self._hovered_mask) and mask.id != self._hovered_mask
-            painter.setOpacity(0.35 if dimmed else 1.0)
-            decorations.draw_contour(
-                painter,
-                contour,
-                to_widget,
-                QColor(*mask.colour),
-                selected=selected and not dimmed,
-                phase=self._phase,
-            )
-            if contour.top is not None and (selected or self.view.zoom >= 0.1):
-                tags.append((mask, contour, 0.35 if dimmed else 1.0))
-        painter.setOpacity(1.0)
-        font = QFont(self.font())
-        font.setPixelSize(12)
-        font.setWeight(QFont.Weight.DemiBold)
-        seen = to_widget.mapRect(_qrect(self._document.size.rect)).intersected(QRectF(self.rect()))
-        layout = decorations.TagLayout(font, seen)
-        for mask, contour, opacity in tags:
-            assert contour.top is not None
-            text = mask.label if mask.score is None else f"{mask.label} · {mask.score:.2f}"
-            anchor = to_widget.map(QPointF(*contour.top))
-            layout.draw(painter, text, anchor, QColor(*mask.colour), opacity=opacity)
-
-    def _draw_selection(self, painter: QPainter, to_widget: QTransform) -> None:
-        selection = self._document.state.selection
-        if selection is None or self._quick_mask:
-            return
-        key = ("", self.view.level)
-        if key not in self._contours:
-            self._contours[key] = trace(selection, self.view.level)
-        path = self._contours[key].path
-        decorations.draw_marching_ants(painter, path, to_widget, self._phase)
-
-    def _draw_heat_map(self, painter: QPainter, to_widget: QTransform) -> None:
-        for mask in self._document.current_masks:
-            if mask.candidate is None:
-                continue
-            values = np.clip(mask.candidate.scores.values.astype(np.float32), 0, 1)
-            colours = cv2.applyColorMap((values * 255).astype(np.uint8), cv2.COLORMAP_INFERNO)
-            alpha = (120 + 90 * values).astype(np.uint8)
-            pixels = np.dstack([colours[..., ::-1], alpha])
-            painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
-            where = to_widget.mapRect(_qrect(mask.candidate.scores.rect))
-            painter.drawImage(where, to_qimage(pixels.astype(np.uint8)))
-
-    def _contour(self, mask: ClassMask) -> Contour:
-        if mask.id in self._preview_contours:
-            return self._preview_contours[mask.id]
-        key = (mask.id, self.view.level)
-        if key not in self._contours:
-            surface = self._document.state.surface(coverage_of(mask.id))
-            self._contours[key] = trace(surface, self.view.level)
-        return self._contours[key]
-
-    def _shown_masks(self) -> list[ClassMask]:
-        if self._solo_mask:
-            return [mask for mask in self._document.masks if mask.id == self._solo_mask]
-        # The selected ones are drawn last, so that they lie on top.
-        current = self._document.current_mask_ids
-        shown = [mask for mask in self._document.masks if mask.visible]
-        return sorted(shown, key=lambda mask: mask.id in current)
-
     # -- following the document ------------------------------------------------------------------
 
     def _on_event(self, event: Event) -> None:
@@ -379,53 +245,30 @@ class Canvas(QWidget):
             self._renderer.mark(event.rect)
             self.update()
         elif isinstance(event, MaskChanged):
-            self._forget_contours(event.mask_id)
-            self._refresh_overlays()
+            # What lies outside of the rectangle stays as it is.
+            self.overlays.mask_changed(event.mask_id)
+            self._tiles.replace_overlays(self.overlays.tints())
             self._tiles.forget_overlays(event.rect)
             self._renderer.mark(event.rect)
+            self._outlines.replace_outlines(self.overlays.outlines())
+            self._outlines.mark(event.rect)
             self.update()
-        elif isinstance(event, SelectionChanged):
-            self._forget_contours("")
+        elif isinstance(event, SelectionChanged | StructureChanged | CurrentChanged):
             self._update_overlays()
-        elif isinstance(event, StructureChanged | CurrentChanged):
-            self._update_overlays()
-
-    def _forget_contours(self, mask_id: str) -> None:
-        for key in [key for key in self._contours if key[0] == mask_id]:
-            del self._contours[key]
-
-    def _overlay_list(self) -> list[Overlay]:
-        state = self._document.state
-        overlays: list[Overlay] = []
-        if self._overlays_shown and not self._heat_map:
-            for mask in self._shown_masks():
-                strength = 0.42 if mask.id in self._document.current_mask_ids else 0.28
-                if self._hovered_mask:
-                    strength = 0.5 if mask.id == self._hovered_mask else 0.12
-                surface = state.surface(coverage_of(mask.id))
-                preview = self._mask_previews.get(mask.id)
-                overlays.append(Overlay(surface, mask.colour, strength, preview))
-        if self._quick_mask and state.selection is not None:
-            overlays.append(Overlay(state.selection, _QUICK_MASK, 0.5))
-        return overlays
-
-    def _refresh_overlays(self) -> None:
-        """Point the overlays at the surfaces as they are now; tiles that did not change stay."""
-        self._tiles.replace_overlays(self._overlay_list())
 
     def _update_overlays(self) -> None:
-        self._tiles.set_overlays(self._overlay_list())
+        outlines = self.overlays.outlines()
+        self._tiles.set_overlays(self.overlays.tints())
         self._renderer.redraw()
-        moving = bool(self._document.current_mask_ids) and self._overlays_shown
-        selecting = self._document.state.selection is not None
-        if self._animated and (moving or selecting) and self.isVisible():
+        self._outlines.set_outlines(outlines)
+        if self._animated and self.isVisible() and any(line.dashed for line in outlines):
             self._ants.start()
         else:
             self._ants.stop()
         self.update()
 
     def _march(self) -> None:
-        self._phase = (self._phase + 1.5) % (decorations.DASH_PERIOD * 8)
+        self._phase += 1
         self.update()
 
     # -- pointer ---------------------------------------------------------------------------------
@@ -508,7 +351,7 @@ class Canvas(QWidget):
                 self._tool.drag(pen)
             else:
                 self._tool.hover(pen)
-                self._hover_masks(pen)
+                self.mask_hovered.emit(self.overlays.mask_at(int(pen.x), int(pen.y)))
         self.update()
 
     def _release(self, pen: Pen) -> None:
@@ -517,20 +360,6 @@ class Canvas(QWidget):
             self._pressed = False
             self._tool.release(pen)
             self.update()
-
-    def _hover_masks(self, pen: Pen) -> None:
-        self.mask_hovered.emit(self.mask_at(pen.x, pen.y))
-
-    def mask_at(self, x: float, y: float) -> str:
-        """The id of the topmost shown mask at a document position, or ""."""
-        inside = self._document.size.rect.intersect(Rect(int(x), int(y), 1, 1))
-        if not inside or not self._overlays_shown:
-            return ""
-        for mask in reversed(self._shown_masks()):
-            pixel = self._document.state.surface(coverage_of(mask.id)).read(inside)
-            if pixel is not None and pixel[0, 0] >= 128:
-                return mask.id
-        return ""
 
     def leaveEvent(self, event: QEvent) -> None:
         """The pointer went elsewhere."""

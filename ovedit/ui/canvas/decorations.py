@@ -8,53 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from PySide6.QtCore import QPointF, QRectF, Qt
-from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPainterPath, QPen, QTransform
+from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPainterPath, QPen
 
-from ovedit.ui.canvas.contours import Contour
-
-_DASH = (7.0, 5.0)
-DASH_PERIOD = sum(_DASH)
 _ON_TAG = QColor("#101418")
-
-
-def draw_contour(
-    painter: QPainter,
-    contour: Contour,
-    to_widget: QTransform,
-    colour: QColor,
-    *,
-    selected: bool,
-    phase: float = 0.0,
-) -> None:
-    """The outline in two pixels of `colour`; dashed over dark, moving with `phase`, if selected."""
-    path = to_widget.map(contour.path)
-    painter.setBrush(Qt.BrushStyle.NoBrush)
-    if selected:
-        painter.setPen(QPen(QColor(0, 0, 0, 150), 2.0))
-        painter.drawPath(path)
-        pen = QPen(colour.lighter(135), 2.0)
-        pen.setDashPattern([value / 2.0 for value in _DASH])
-        pen.setDashOffset(phase / 2.0)
-        pen.setCapStyle(Qt.PenCapStyle.FlatCap)
-        painter.setPen(pen)
-    else:
-        painter.setPen(QPen(colour, 2.0))
-    painter.drawPath(path)
-
-
-def draw_marching_ants(
-    painter: QPainter, path: QPainterPath, to_widget: QTransform, phase: float
-) -> None:
-    """The selection's outline: thin, black and white, moving with `phase`."""
-    mapped = to_widget.map(path)
-    painter.setBrush(Qt.BrushStyle.NoBrush)
-    painter.setPen(QPen(QColor(0, 0, 0, 200), 1.0))
-    painter.drawPath(mapped)
-    pen = QPen(QColor(255, 255, 255), 1.0)
-    pen.setDashPattern([4.0, 4.0])
-    pen.setDashOffset(phase)
-    painter.setPen(pen)
-    painter.drawPath(mapped)
 
 
 class TagLayout:

@@ -19,7 +19,7 @@ class _Segment(QAbstractButton):
         self.setText(text)
         self.setAccessibleName(text)
         self.setCheckable(True)
-        self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
         self.setAttribute(Qt.WidgetAttribute.WA_Hover)
 
@@ -64,7 +64,7 @@ class SegmentedControl(QWidget):
             button = _Segment(word, self)
             button.setAccessibleDescription(name)
             button.clicked.connect(lambda _checked=False, key=key: self.chosen.emit(key))
-            button.toggled.connect(self.update)
+            button.toggled.connect(self._toggled)
             self._group.addButton(button)
             self._buttons[key] = button
             layout.addWidget(button)
@@ -83,6 +83,13 @@ class SegmentedControl(QWidget):
         """The button of one choice."""
         return self._buttons[key]
 
+    def _toggled(self) -> None:
+        # One stop for the Tab key: the choice that holds.
+        for button in self._buttons.values():
+            tab, none = Qt.FocusPolicy.TabFocus, Qt.FocusPolicy.NoFocus
+            button.setFocusPolicy(tab if button.isChecked() else none)
+        self.update()
+
     def set_choice_enabled(self, key: str, enabled: bool, tip: str = "") -> None:
         """Let a choice be made, or not, with the reason as tool tip."""
         self._buttons[key].setEnabled(enabled)
@@ -99,8 +106,8 @@ class SegmentedControl(QWidget):
         while 0 <= place < len(keys):
             button = self._buttons[keys[place]]
             if button.isEnabled():
-                button.setFocus(Qt.FocusReason.TabFocusReason)
                 button.click()
+                button.setFocus(Qt.FocusReason.TabFocusReason)
                 return
             place += step
 

@@ -9,6 +9,7 @@ from PySide6.QtCore import QEvent, QPoint, QSize, Qt, Signal
 from PySide6.QtGui import QDoubleValidator, QFocusEvent, QKeyEvent, QMouseEvent
 from PySide6.QtWidgets import (
     QHBoxLayout,
+    QLabel,
     QLineEdit,
     QSizePolicy,
     QSlider,
@@ -209,7 +210,7 @@ class LabelledSlider(QWidget):
             self.slider.setFixedWidth(slider_width)
             self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Preferred)
         self.field: NumberField | None = None
-        self._number = label("", "dim")
+        self._number: QLabel | None = None
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(8)
@@ -218,11 +219,11 @@ class LabelledSlider(QWidget):
         layout.addWidget(self.slider, 1)
         if plain:
             widest = max(self._words(low), self._words(high), key=len)
+            self._number = label("", "dim")
             self._number.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
             self._number.setMinimumWidth(self.fontMetrics().horizontalAdvance(widest))
             layout.addWidget(self._number)
         else:
-            self._number.hide()
             self.field = NumberField(name, low, high, decimals=decimals, unit=unit)
             self.field.edited.connect(self._typed)
             layout.addWidget(self.field)
@@ -258,7 +259,7 @@ class LabelledSlider(QWidget):
     def _show(self) -> None:
         if self.field is not None:
             self.field.set_value(self._value)
-        else:
+        elif self._number is not None:
             self._number.setText(self._words(self._value))
 
     @contextmanager

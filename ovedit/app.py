@@ -1,0 +1,64 @@
+"""The composition root: the only place where everything is wired together."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from ovedit.errors import OVEditError
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Open the window, with the file named if there is one. Returns the exit code."""
+    files = [word for word in (sys.argv[1:] if argv is None else argv) if not word.startswith("-")]
+    if not _has_display():
+        print(
+            "ovedit: There is no display to open a window on. "
+            'Use the command line, for example: ovedit select photo.jpg --prompt "wooden bench".',
+            file=sys.stderr,
+        )
+        return 1
+    from PySide6.QtWidgets import QApplication
+
+    from ovedit.ui import theme
+
+    app = QApplication.instance() or QApplication(sys.argv[:1])
+    assert isinstance(app, QApplication)
+    app.setApplicationName("OVEdit")
+    app.setDesktopFileName("ovedit")
+    theme.apply(app)
+    window = build_window()
+    window.show()
+    if files:
+        window.commands.run(lambda c: c.open_path(Path(files[0])))
+    return app.exec()
+
+
+def build_window():  # noqa: ANN201
+    """A main window with its session, its model service and the engines there are."""
+    from ovedit import settings as settings_file
+    from ovedit.engine.registry import default_registry
+    from ovedit.service.model_service import ModelService
+    from ovedit.ui.main_window import MainWindow
+    from ovedit.ui.messages import Message
+    from ovedit.ui.session import Session
+
+    problem: OVEditError | None = None
+    try:
+        settings = settings_file.load()
+    except OVEditError as error:
+        settings, problem = settings_file.Settings(), error
+    service = ModelService(default_registry())
+    window = MainWindow(Session(settings), service)
+    service.refresh_engines()
+    if problem is not None:
+        window.say(Message.of(problem))
+    return window
+
+
+def _has_display() -> bool:
+    if os.environ.get("QT_QPA_PLATFORM") or sys.platform in ("win32", "darwin"):
+        return True
+    return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))

@@ -1,0 +1,84 @@
+"""File work off the window's thread: one thing at a time, its result back on the window's thread."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from PySide6.QtCore import QCoreApplication, QEvent, QObject, QRunnable, QThreadPool, Signal
+
+from ovedit.errors import OVEditError
+
+T = TypeVar("T")
+_log = logging.getLogger(__name__)
+
+
+class _Task(QRunnable):
+    def __init__(self, number: int, work: Callable[[], Any], report: Callable[..., None]) -> None:
+        super().__init__()
+        self._number, self._work, self._report = number, work, report
+
+    def run(self) -> None:
+        try:
+            self._report(self._number, self._work(), None)
+        except OVEditError as error:
+            self._report(self._number, None, error)
+        except Exception as error:
+            _log.exception("Work in the background failed")
+            unforeseen = OVEditError(
+                f"Something unforeseen went wrong ({type(error).__name__}: {error}).",
+                "The document is as it was; please report this.",
+            )
+            self._report(self._number, None, unforeseen)
+
+
+class Background(QObject):
+    """Runs plain functions on one thread of its own, in the order they were given.
+
+    Signals: busy_changed(bool).
+    """
+
+    busy_changed = Signal(bool)
+    _finished = Signal(int, object, object)
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._pool = QThreadPool(self)
+        self._pool.setMaxThreadCount(1)
+        self._waiting: dict[int, tuple[Callable[[Any], None], Callable[[OVEditError], None]]] = {}
+        self._count = 0
+        self._finished.connect(self._deliver)
+
+    @property
+    def busy(self) -> bool:
+        """Whether something is being done or waiting."""
+        return bool(self._waiting)
+
+    def run(
+        self,
+        work: Callable[[], T],
+        done: Callable[[T], None],
+        failed: Callable[[OVEditError], None],
+    ) -> None:
+        """Do `work` elsewhere; then call `done` with its result or `failed` with its error."""
+        self._count += 1
+        self._waiting[self._count] = (done, failed)
+        if len(self._waiting) == 1:
+            self.busy_changed.emit(True)
+        self._pool.start(_Task(self._count, work, self._finished.emit))
+
+    def finish(self) -> None:
+        """Wait until everything given so far is done and delivered: a save must not be lost."""
+        self._pool.waitForDone()
+        # The answers wait in this thread's event queue: have them delivered before closing.
+        QCoreApplication.sendPostedEvents(self, QEvent.Type.MetaCall.value)
+
+    def _deliver(self, number: int, result: Any, error: OVEditError | None) -> None:
+        done, failed = self._waiting.pop(number)
+        if not self._waiting:
+            self.busy_changed.emit(False)
+        if error is not None:
+            failed(error)
+        else:
+            done(result)

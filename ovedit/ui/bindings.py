@@ -1,0 +1,205 @@
+"""Keeps the docks showing the document: events in, rows out, once per turn of the event loop."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from PySide6.QtCore import QObject, QTimer
+from PySide6.QtGui import QColor, QImage
+
+from ovedit.document import ClassMask, Document, EditLayer, Layer, Surface, pixels_of
+from ovedit.document.events import (
+    CurrentChanged,
+    Event,
+    HistoryChanged,
+    HistoryFilling,
+    HistoryPruned,
+    PixelsChanged,
+    StructureChanged,
+)
+from ovedit.ui.panels.history import HistoryPanel
+from ovedit.ui.panels.layers import LayerRow, LayersPanel
+from ovedit.ui.panels.masks import InstanceRow, MaskRow, MasksPanel
+from ovedit.ui.qimage import to_qimage
+
+_THUMBNAIL = 128
+_THUMBNAIL_DELAY_MS = 250
+
+
+class Bindings(QObject):
+    """Mirrors one document in the masks, layers and history docks.
+
+    opened_as: what the history calls the state before its first step.
+    """
+
+    def __init__(
+        self, masks: MasksPanel, layers: LayersPanel, history: HistoryPanel, parent: QObject
+    ) -> None:
+        super().__init__(parent)
+        self._masks, self._layers, self._history = masks, layers, history
+        self._document: Document | None = None
+        self._opened_as = "Open"
+        self._unsubscribe: Callable[[], None] = lambda: None
+        self._thumbnails: dict[str, tuple[Surface, QImage]] = {}
+        self._rows_due = _once(self, 0, self._show_rows)
+        self._history_due = _once(self, 0, self._show_history)
+        self._thumbnails_due = _once(self, _THUMBNAIL_DELAY_MS, self._renew_thumbnails)
+
+    def show(self, document: Document | None, opened_as: str = "Open") -> None:
+        """Mirror another document, or none."""
+        self._unsubscribe()
+        self._document, self._opened_as = document, opened_as
+        self._thumbnails.clear()
+        self._unsubscribe = (
+            document.subscribe(self._on_event) if document is not None else lambda: None
+        )
+        self._history.set_notice("")
+        self._renew_thumbnails()
+        self._show_history()
+
+    def mask_ids(self, row_ids: tuple[str, ...]) -> tuple[str, ...]:
+        """The masks behind rows of the masks dock: a group's row stands for all its masks."""
+        if self._document is None:
+            return ()
+        return tuple(
+            mask.id for mask in self._document.masks if mask.id in row_ids or mask.group in row_ids
+        )
+
+    def _on_event(self, event: Event) -> None:
+        if isinstance(event, StructureChanged | CurrentChanged):
+            self._rows_due.start()
+        elif isinstance(event, PixelsChanged):
+            self._thumbnails_due.start()
+        elif isinstance(event, HistoryChanged):
+            self._history_due.start()
+        elif isinstance(event, HistoryFilling):
+            used, budget = event.used >> 20, event.budget >> 20
+            self._history.set_notice(
+                f"The history holds {used} of {budget} MB: the oldest steps will be dropped soon."
+            )
+        elif isinstance(event, HistoryPruned):
+            count = len(event.names)
+            steps = "the oldest step was" if count == 1 else f"the {count} oldest steps were"
+            self._history.set_notice(f"The history is full: {steps} dropped.")
+
+    # -- rows ------------------------------------------------------------------------------------
+
+    def _show_rows(self) -> None:
+        document = self._document
+        if document is None:
+            self._masks.set_rows(())
+            self._layers.set_rows(())
+            return
+        self._masks.set_rows(_mask_rows(document.masks), document.current_mask_ids)
+        rows = [self._layer_row(document, layer) for layer in reversed(document.layers)]
+        # With a mask in hand no layer is: brushes work on the mask.
+        current = () if document.current_mask_ids else (document.current_layer_id,)
+        self._layers.set_rows(rows, current)
+
+    def _layer_row(self, document: Document, layer: Layer) -> LayerRow:
+        recipe = layer.recipe if isinstance(layer, EditLayer) else None
+        known = self._thumbnails.get(layer.id)
+        return LayerRow(
+            layer.id,
+            layer.name,
+            detail=f"seed {recipe.seed}" if recipe is not None else "",
+            visible=layer.visible,
+            locked=layer.locked,
+            opacity=layer.opacity,
+            blend_mode=str(layer.blend),
+            rerunnable=recipe is not None,
+            thumbnail=known[1] if known is not None else QImage(),
+        )
+
+    def _renew_thumbnails(self) -> None:
+        document = self._document
+        if document is not None and not document.busy:
+            fresh: dict[str, tuple[Surface, QImage]] = {}
+            for layer in document.layers:
+                surface = document.state.surface(pixels_of(layer.id))
+                known = self._thumbnails.get(layer.id)
+                if known is not None and known[0] is surface:
+                    fresh[layer.id] = known
+                else:
+                    fresh[layer.id] = (surface, _thumbnail(surface))
+            self._thumbnails = fresh
+        elif document is not None:
+            self._thumbnails_due.start()
+        self._show_rows()
+
+    # -- history ---------------------------------------------------------------------------------
+
+    def _show_history(self) -> None:
+        document = self._document
+        if document is None:
+            self._history.set_steps((), -1)
+            return
+        names = [self._opened_as, *(step.name for step in document.history.steps)]
+        self._history.set_steps(names, document.history.position)
+
+
+def _once(parent: QObject, delay: int, work: Callable[[], None]) -> QTimer:
+    timer = QTimer(parent)
+    timer.setSingleShot(True)
+    timer.setInterval(delay)
+    timer.timeout.connect(work)
+    return timer
+
+
+def _thumbnail(surface: Surface) -> QImage:
+    level = 0
+    while max(surface.size.width, surface.size.height) >> level > _THUMBNAIL:
+        level += 1
+    pixels = surface.read(surface.level_size(level).rect, level)
+    return QImage() if pixels is None else to_qimage(pixels)
+
+
+def _mask_rows(masks: tuple[ClassMask, ...]) -> list[MaskRow]:
+    """A row for each mask, and one for each group of instances, where its first one stands."""
+    rows: list[MaskRow] = []
+    done: set[str] = set()
+    for mask in masks:
+        group = [other for other in masks if mask.group and other.group == mask.group]
+        if len(group) < 2:
+            rows.append(_mask_row(mask))
+        elif mask.group not in done:
+            done.add(mask.group)
+            rows.append(_group_row(group))
+    return rows
+
+
+def _mask_row(mask: ClassMask) -> MaskRow:
+    return MaskRow(
+        mask.id,
+        mask.label,
+        QColor(*mask.colour).name(),
+        score=mask.score,
+        visible=mask.visible,
+        accepted=mask.accepted,
+        threshold=mask.threshold if mask.candidates else None,
+        candidates=len(mask.candidates),
+        candidate=mask.chosen,
+    )
+
+
+def _group_row(group: list[ClassMask]) -> MaskRow:
+    first = group[0]
+    scores = [mask.score for mask in group if mask.score is not None]
+    return MaskRow(
+        first.group,
+        first.phrase or first.label,
+        QColor(*first.colour).name(),
+        score=max(scores, default=None),
+        visible=any(mask.visible for mask in group),
+        accepted=all(mask.accepted for mask in group),
+        instances=tuple(
+            InstanceRow(
+                mask.id,
+                mask.label,
+                mask.score,
+                ticked=mask.visible,
+                threshold=mask.threshold if mask.candidates else None,
+            )
+            for mask in group
+        ),
+    )

@@ -1,0 +1,59 @@
+"""From pixels of a mip level to device pixels."""
+
+from __future__ import annotations
+
+import math
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from ovedit.geometry import Rect
+from ovedit.ui.canvas.view import View
+
+Array = NDArray[np.uint8]
+
+
+def source_rect(view: View, device: Rect) -> Rect:
+    """The pixels of the view's mip level that `sample` needs for a device rectangle."""
+    scale = level_scale(view)
+    left = (device.x - view.affine.dx) / scale
+    top = (device.y - view.affine.dy) / scale
+    needed = Rect.from_edges(
+        math.floor(left) - 1,
+        math.floor(top) - 1,
+        math.ceil(left + device.width / scale) + 1,
+        math.ceil(top + device.height / scale) + 1,
+    )
+    return needed.intersect(view.document.rect.at_level(view.level))
+
+
+def sample(pixels: Array, source: Rect, view: View, device: Rect, *, border: int) -> Array:
+    """`pixels`, which lie at `source` in the view's level, scaled to a device rectangle.
+
+    border: what lies outside of `source`, as one of OpenCV's border modes. From 200 % on pixels
+    stay squares.
+    """
+    scale = level_scale(view)
+    # Where the first device pixel's centre falls, counted in pixel centres of the source.
+    x0 = (device.x + 0.5 - view.affine.dx) / scale - 0.5 - source.x
+    y0 = (device.y + 0.5 - view.affine.dy) / scale - 0.5 - source.y
+    if scale == 1.0 and x0.is_integer() and y0.is_integer():
+        inside = Rect(int(x0), int(y0), device.width, device.height)
+        if Rect(0, 0, source.width, source.height).contains(inside):
+            return pixels[inside.slices]
+    matrix = np.array([[1 / scale, 0, x0], [0, 1 / scale, y0]], np.float64)
+    kind = cv2.INTER_NEAREST if scale >= 2 else cv2.INTER_LINEAR
+    scaled = cv2.warpAffine(
+        pixels,
+        matrix,
+        (device.width, device.height),
+        flags=cv2.WARP_INVERSE_MAP | kind,
+        borderMode=border,
+    )
+    return np.asarray(scaled, np.uint8)
+
+
+def level_scale(view: View) -> float:
+    """Device pixels per pixel of the view's mip level: above 0.5, and above 1 only at level 0."""
+    return view.zoom * (1 << view.level)

@@ -1,0 +1,426 @@
+"""The main window: puts the parts together and carries words between them, nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from PySide6.QtCore import QCoreApplication, QPoint, QPointF, Qt, QTimer
+from PySide6.QtGui import QAction, QCloseEvent, QKeySequence, QTransform
+from PySide6.QtWidgets import (
+    QDockWidget,
+    QMainWindow,
+    QMenu,
+    QStackedWidget,
+    QVBoxLayout,
+    QWidget,
+)
+
+from ovedit.document import BlendMode, Document
+from ovedit.engine.protocols import Preview
+from ovedit.engine.requests import Point
+from ovedit.errors import OVEditError
+from ovedit.geometry import Rect
+from ovedit.service.model_service import ModelService
+from ovedit.ui import theme
+from ovedit.ui.actions import ACTIONS, MENUS, ActionSpec
+from ovedit.ui.assistant import Assistant
+from ovedit.ui.bindings import Bindings
+from ovedit.ui.canvas.canvas import Canvas
+from ovedit.ui.commands import Commands
+from ovedit.ui.dock_edits import DockEdits
+from ovedit.ui.icons import app_icon, icon
+from ovedit.ui.messages import Message
+from ovedit.ui.options_bar import OptionsBar
+from ovedit.ui.panels.history import HistoryPanel
+from ovedit.ui.panels.jobs import JobsPanel, JobView
+from ovedit.ui.panels.layers import LayersPanel
+from ovedit.ui.panels.masks import MasksPanel
+from ovedit.ui.prompt_card import PromptCard
+from ovedit.ui.recent import recent_files
+from ovedit.ui.session import Session
+from ovedit.ui.start_page import StartPage
+from ovedit.ui.status_row import StatusRow
+from ovedit.ui.tool_column import ToolColumn
+from ovedit.ui.tools import TOOLS, ClickTool, Tool, ToolOptions
+from ovedit.ui.tools.base import paint_target
+from ovedit.ui.window_state import WindowState
+
+DOCK_WIDTH = 300
+_BLEND_NAMES = {BlendMode.COLOUR: "Colour"}
+
+
+class MainWindow(QMainWindow):
+    """The window, and the `ToolHost` of its tools."""
+
+    def __init__(self, session: Session, service: ModelService) -> None:
+        super().__init__()
+        self.setObjectName("main-window")
+        self.setWindowIcon(app_icon())
+        self.session = session
+        self.service = service
+        self.assistant = Assistant(session, service, self)
+        self.commands = Commands(self)
+        self.options = ToolOptions()
+        self._build_centre()
+        self._build_bars()
+        self._build_docks()
+        self._build_actions()
+        self._tools: dict[str, Tool] = {
+            tool.name: tool(self) for group in TOOLS for tool in group
+        }
+        self.bindings = Bindings(self.masks, self.layers, self.history, self)
+        self.dock_edits = DockEdits(self)
+        # Once for all events of one turn of the event loop.
+        self._refresh_timer = QTimer(self, singleShot=True, interval=0)
+        self._refresh_timer.timeout.connect(self._refresh)
+        self._connect()
+        self.use_tool("brush")
+        self.use_settings()
+        self._show_document()
+        self.resize(1600, 1000)
+        self.state = WindowState(self)
+        self.state.restore()
+
+    # -- building --------------------------------------------------------------------------------
+
+    def _build_centre(self) -> None:
+        self.canvas_area = QWidget()
+        self.canvas_area.setObjectName("central")
+        layout = QVBoxLayout(self.canvas_area)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(0)
+        self.canvas = Canvas()
+        layout.addWidget(self.canvas)
+        self.prompt = PromptCard(self.canvas)
+        self.start = StartPage()
+        self._pages = QStackedWidget()
+        self._pages.addWidget(self.start)
+        self._pages.addWidget(self.canvas_area)
+        self.setCentralWidget(self._pages)
+
+    def _build_bars(self) -> None:
+        self.options_bar = OptionsBar(self.options)
+        self.addToolBar(Qt.ToolBarArea.TopToolBarArea, self.options_bar)
+        self.tool_column = ToolColumn()
+        self.addToolBar(Qt.ToolBarArea.LeftToolBarArea, self.tool_column)
+        self.status = StatusRow()
+        self.setStatusBar(self.status)
+        self.setContextMenuPolicy(Qt.ContextMenuPolicy.NoContextMenu)
+
+    def _build_docks(self) -> None:
+        modes = [(str(mode), _blend_name(mode)) for mode in BlendMode]
+        self.masks = MasksPanel()
+        self.layers = LayersPanel(modes)
+        self.history = HistoryPanel()
+        self.jobs = JobsPanel()
+        self.docks = [
+            self._dock("masks", "Class masks", self.masks),
+            self._dock("layers", "Layers", self.layers),
+            self._dock("history", "History", self.history),
+            self._dock("jobs", "Jobs", self.jobs),
+        ]
+        self.resizeDocks(self.docks, [DOCK_WIDTH] * 4, Qt.Orientation.Horizontal)
+        self.resizeDocks(self.docks, [260, 260, 200, 96], Qt.Orientation.Vertical)
+
+    def _dock(
+        self, name: str, title: str, panel: MasksPanel | LayersPanel | HistoryPanel | JobsPanel
+    ) -> QDockWidget:
+        dock = QDockWidget(title, self)
+        dock.setObjectName(f"dock-{name}")
+        # The panel's own heading is the handle to drag the dock by.
+        dock.setTitleBarWidget(panel.header)
+        dock.setWidget(panel)
+        self.addDockWidget(Qt.DockWidgetArea.RightDockWidgetArea, dock)
+        return dock
+
+    def _build_actions(self) -> None:
+        menus = {title: self.menuBar().addMenu(title) for title in MENUS}
+        self.actions_by_id: dict[str, QAction] = {}
+        self._specs = {spec.id: spec for spec in ACTIONS}
+        for spec in ACTIONS:
+            action = self._action(spec)
+            self.actions_by_id[spec.id] = action
+            if spec.menu:
+                if spec.separator:
+                    menus[spec.menu].addSeparator()
+                menus[spec.menu].addAction(action)
+            if spec.canvas_only:
+                self.canvas.addAction(action)
+            else:
+                self.addAction(action)
+        view = menus["&View"]
+        view.addSeparator()
+        for dock in self.docks:
+            view.addAction(dock.toggleViewAction())
+        self.recent_menu = QMenu("Open &recent", self)
+        menus["&File"].insertMenu(self.actions_by_id["save"], self.recent_menu)
+        for menu in menus.values():
+            menu.aboutToShow.connect(self.refresh_actions)
+        self.masks.set_menu(menus["&Mask"])
+        self.layers.set_menu(menus["&Layer"])
+        self._context_menus = {"masks": menus["&Mask"], "layers": menus["&Layer"]}
+
+    def _action(self, spec: ActionSpec) -> QAction:
+        action = QAction(spec.text, self)
+        action.setObjectName(f"action-{spec.id}")
+        if spec.icon:
+            action.setIcon(icon(spec.icon, "dim"))
+            action.setIconVisibleInMenu(True)
+        action.setToolTip(spec.tip or spec.text.replace("&", ""))
+        action.setStatusTip("")
+        action.setShortcuts([QKeySequence(keys) for keys in spec.shortcut.split(" | ") if keys])
+        if spec.canvas_only:
+            action.setShortcutContext(Qt.ShortcutContext.WidgetShortcut)
+        action.setCheckable(spec.checked is not None)
+        action.triggered.connect(lambda _on=False: self._trigger(spec))
+        return action
+
+    def _connect(self) -> None:
+        session, assistant, prompt = self.session, self.assistant, self.prompt
+        session.document_changed.connect(self._show_document)
+        session.title_changed.connect(self._show_title)
+        session.said.connect(self.say)
+        session.settings_changed.connect(lambda _settings: self.use_settings())
+        session.background.busy_changed.connect(self._show_busy)
+        assistant.said.connect(self.say)
+        assistant.jobs_changed.connect(self._show_jobs)
+        assistant.previewed.connect(self._show_preview)
+        assistant.points_applied.connect(self._points_applied)
+        assistant.selected.connect(lambda _ids: self.refresh_actions())
+        self.service.engines_changed.connect(lambda _engines: self._show_engine())
+        prompt.select_requested.connect(self._select)
+        prompt.edit_requested.connect(
+            lambda kind, words, n: self.commands.run(lambda c: c.edit(kind, words, n))
+        )
+        prompt.cancel_requested.connect(assistant.cancel)
+        prompt.message_action.connect(self._message_action)
+        prompt.escape.connect(self.canvas.setFocus)
+        prompt.history_changed.connect(self._keep_prompts)
+        self.canvas.hovered.connect(self._show_position)
+        self.canvas.view_changed.connect(self._show_zoom)
+        self.canvas.mask_hovered.connect(self.masks.highlight)
+        self.canvas.files_dropped.connect(lambda paths: self._open_files(paths))
+        self.start.open_requested.connect(lambda: self.commands.run(Commands.open))
+        self.start.sample_requested.connect(lambda: self.commands.run(Commands.open_sample))
+        self.start.recent_requested.connect(lambda path: self._open_files([path]))
+        self.start.files_dropped.connect(lambda paths: self._open_files(paths))
+        self.tool_column.chosen.connect(self.use_tool)
+        self.options_bar.changed.connect(self.canvas.update)
+        self.options_bar.snap_requested.connect(
+            lambda: self.commands.run(lambda c: c.change_masks("snap_to_edges"))
+        )
+        self.status.cancel_requested.connect(assistant.cancel)
+        self.jobs.cancel_requested.connect(assistant.cancel)
+        self.jobs.cancel_all_requested.connect(assistant.cancel_all)
+
+    # -- actions ---------------------------------------------------------------------------------
+
+    def _trigger(self, spec: ActionSpec) -> None:
+        if spec.when is None or spec.when(self.commands):
+            self.commands.run(spec.do)
+        self.refresh_actions()
+
+    def refresh_actions(self) -> None:
+        """Show which actions can be used now, and which are on."""
+        for id_, action in self.actions_by_id.items():
+            spec = self._specs[id_]
+            action.setEnabled(spec.when is None or spec.when(self.commands))
+            if spec.checked is not None:
+                action.setChecked(spec.checked(self.commands))
+        document = self.session.document
+        self.prompt.set_can_edit(document is not None and bool(document.masks))
+        overlays = self.canvas.overlays
+        self.masks.set_heat_map(overlays.heat_map)
+
+    def popup_menu(self, which: str, at: QPoint) -> None:
+        """Show the menu of the masks or the layers at a place of the screen."""
+        self._context_menus[which].popup(at)
+
+    # -- being the host of tools -----------------------------------------------------------------
+
+    @property
+    def document(self) -> Document:
+        """The document in the canvas."""
+        return self.canvas.document
+
+    def to_widget(self) -> QTransform:
+        """From document pixels to widget pixels."""
+        return self.canvas.to_widget()
+
+    def pan_by(self, dx: float, dy: float) -> None:
+        """Move the picture by widget pixels."""
+        self.canvas.pan_by(dx, dy)
+
+    def zoom_step(self, direction: int, at: QPointF) -> None:
+        """Zoom in (1) or out (-1) at a widget position."""
+        self.canvas.zoom_step(direction, at)
+
+    def say(self, message: Message | OVEditError) -> None:
+        """Show a sentence in the prompt card, or on the start page."""
+        if isinstance(message, OVEditError):
+            message = Message.of(message)
+        if self.session.document is None:
+            self.start.show_message(message.text)
+        else:
+            self.prompt.show_message(message.text, message.buttons, message.kind)
+
+    def options_changed(self) -> None:
+        """A tool or a key changed the tool options."""
+        self.options_bar.refresh()
+        self.canvas.update()
+
+    def segment_points(self, points: Sequence[Point], box: Rect | None) -> None:
+        """Let the engine find what is at the clicks or in the box."""
+        current = self.document.current_mask_ids
+        self.assistant.segment_points(points, box, current[-1] if current else None)
+
+    def use_tool(self, name: str) -> None:
+        """Put a tool in the hand."""
+        tool = self._tools[name]
+        self.canvas.set_tool(tool)
+        self.tool_column.show_tool(name)
+        self._show_tool()
+
+    # -- showing ---------------------------------------------------------------------------------
+
+    def use_settings(self) -> None:
+        """Follow the settings."""
+        settings = self.session.settings
+        self.use_theme(settings.theme)
+        self.canvas.set_animated(not settings.reduced_motion)
+        self.prompt.set_history(tuple(reversed(settings.recent_prompts)))
+        self.start.set_recent(recent_files(settings.recent_files))
+        self.recent_menu.clear()
+        for path in settings.recent_files:
+            action = self.recent_menu.addAction(Path(path).name)
+            action.setToolTip(path)
+            action.triggered.connect(lambda _on=False, path=path: self._open_files([path]))
+        self.recent_menu.setEnabled(bool(settings.recent_files))
+        self._show_engine()
+
+    def use_theme(self, choice: theme.ThemeChoice) -> None:
+        """Dark, light, or as the system says."""
+        running = theme.theme_of(QCoreApplication.instance())
+        if running is not None:
+            running.set_choice(choice)
+
+    def _show_document(self) -> None:
+        document = self.session.document
+        if document is not None:
+            self.canvas.set_document(document)
+            document.subscribe(lambda _event: self._refresh_timer.start())
+        self.bindings.show(document, self.session.opened_as)
+        self._pages.setCurrentWidget(self.start if document is None else self.canvas_area)
+        self.prompt.clear_message()
+        self.prompt.set_can_select(document is not None)
+        self.options_bar.setEnabled(document is not None)
+        self.tool_column.setEnabled(document is not None)
+        self.status.show_picture(None if document is None else document.size)
+        self._show_zoom()
+        self._show_tool()
+        self.refresh_actions()
+        if document is not None:
+            self.canvas.setFocus()
+
+    def _refresh(self) -> None:
+        self.refresh_actions()
+        self._show_title()
+        self._show_tool()
+
+    def _show_title(self) -> None:
+        session = self.session
+        if session.document is None:
+            self.setWindowTitle("OVEdit")
+        else:
+            self.setWindowTitle(f"{session.title}[*] — OVEdit")
+        self.setWindowModified(session.modified)
+
+    def _show_busy(self, busy: bool) -> None:
+        if busy:
+            self.canvas_area.setCursor(Qt.CursorShape.BusyCursor)
+        else:
+            self.canvas_area.unsetCursor()
+
+    def _show_tool(self) -> None:
+        tool = self.canvas.tool
+        if tool is not None:
+            target = paint_target(self.document)
+            self.options_bar.show_tool(tool, on_mask=target is not None and target.is_mask)
+            self.status.show_hint(tool.hint)
+
+    def _show_engine(self) -> None:
+        engine = self.assistant.engine
+        menu = QMenu(self)
+        for info in self.assistant.engines:
+            action = menu.addAction(info.title)
+            action.setCheckable(True)
+            action.setChecked(info.name == engine.name)
+            action.setToolTip(info.good_at)
+            action.triggered.connect(lambda _on=False, name=info.name: self._use_engine(name))
+        menu.setToolTipsVisible(True)
+        self.options_bar.set_engine(f"{engine.title} · {self.session.settings.preset}", menu)
+        self.status.show_engine(engine.title)
+        self.prompt.set_engine_hint(engine.good_at)
+
+    def _use_engine(self, name: str) -> None:
+        self.session.change_settings(self.session.settings.changed(engine=name))
+
+    def _show_jobs(self, views: tuple[JobView, ...]) -> None:
+        self.jobs.set_jobs(views)
+        running = next((view for view in views if not view.queued), None)
+        self.prompt.set_job(running)
+        self.status.show_job(running)
+
+    def _show_preview(self, preview: Preview | None) -> None:
+        if preview is None:
+            self.canvas.preview_picture(None)
+        else:
+            self.canvas.preview_picture(preview.pixels, preview.rect)
+
+    def _show_position(self, x: float, y: float) -> None:
+        self.status.show_position(x, y, self.document.size)
+
+    def _show_zoom(self) -> None:
+        if self.session.document is not None:
+            self.status.show_zoom(self.canvas.view.zoom)
+
+    # -- what the person does --------------------------------------------------------------------
+
+    def _select(self, phrases: str) -> None:
+        self.assistant.select(phrases)
+        self.canvas.setFocus()
+
+    def _points_applied(self) -> None:
+        tool = self.canvas.tool
+        if isinstance(tool, ClickTool):
+            tool.answered()
+
+    def _message_action(self, key: str) -> None:
+        if key == "use-guess":
+            self.assistant.use_guess()
+        elif key == "better-engines":
+            self.options_bar.engine.showMenu()
+
+    def _keep_prompts(self, phrases: tuple[str, ...], words: tuple[str, ...]) -> None:
+        newest = tuple(reversed(phrases))
+        self.session.change_settings(self.session.settings.changed(recent_prompts=newest))
+
+    def _open_files(self, paths: Sequence[str]) -> None:
+        if paths:
+            self.commands.run(lambda c: c.open_path(Path(paths[0])))
+
+    def closeEvent(self, event: QCloseEvent) -> None:
+        """Ask about changes, stop the engines, keep the window's layout."""
+        if not self.commands.may_close():
+            event.ignore()
+            return
+        self.state.keep()
+        self.session.background.finish()
+        self.session.close()
+        self.service.shutdown()
+        event.accept()
+
+
+def _blend_name(mode: BlendMode) -> str:
+    return _BLEND_NAMES.get(mode, str(mode).replace("-", " ").capitalize())

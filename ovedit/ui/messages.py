@@ -1,0 +1,22 @@
+"""What the window says to the person: one sentence, and at most two things to do about it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ovedit.errors import OVEditError
+from ovedit.ui.prompt_card import MessageKind
+
+
+@dataclass(frozen=True)
+class Message:
+    """text: one sentence. buttons: (label, action) pairs, at most two; see `Commands.do`."""
+
+    text: str
+    kind: MessageKind = "info"
+    buttons: tuple[tuple[str, str], ...] = ()
+
+    @staticmethod
+    def of(error: OVEditError, *buttons: tuple[str, str]) -> Message:
+        """An error as a message."""
+        return Message(str(error), "error", buttons)

@@ -1,0 +1,210 @@
+"""The open document and its file: opening, saving, exporting, recovering. One at a time."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PySide6.QtCore import QObject, QTimer, Signal
+
+from ovedit import settings as settings_file
+from ovedit.document import Document
+from ovedit.errors import OVEditError
+from ovedit.io import autosave, documents, images, openraster
+from ovedit.settings import Settings
+from ovedit.ui.background import Background
+from ovedit.ui.messages import Message
+
+_log = logging.getLogger(__name__)
+
+
+class Session(QObject):
+    """What is open. Reading and writing happen in the background; the document stays in reach.
+
+    Signals: document_changed() when another document, or none, is open; title_changed();
+    said(Message); saved(Path) after a save or an export; settings_changed(Settings).
+    """
+
+    document_changed = Signal()
+    title_changed = Signal()
+    said = Signal(object)
+    saved = Signal(object)
+    settings_changed = Signal(object)
+
+    def __init__(self, settings: Settings, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self.settings = settings
+        self.document: Document | None = None
+        self.path: Path | None = None
+        self.name = ""
+        self.opened_as = "Open"
+        self.background = Background(self)
+        self._source_exif = b""
+        self._autosaved: object = None
+        self._timer = QTimer(self)
+        self._timer.timeout.connect(self._autosave)
+        self._set_timer()
+
+    # -- opening ---------------------------------------------------------------------------------
+
+    def open(self, path: Path) -> None:
+        """Open a picture or a project; what was open stays open if that fails."""
+        limit, budget = self.settings.max_pixels, self.settings.history_bytes
+
+        def read() -> documents.OpenedDocument:
+            return documents.open_document(path, max_pixels=limit, history_bytes=budget)
+
+        self.background.run(read, self._opened, self._failed)
+
+    def show_pixels(self, pixels: NDArray[np.uint8], name: str) -> None:
+        """Open (H, W, 4) pixels that have no file yet, as from the clipboard."""
+        document = Document.from_pixels(pixels, name, history_bytes=self.settings.history_bytes)
+        self._show(document, None, name, "Paste")
+        self._autosaved = None
+
+    def recover(self, found: autosave.Recoverable) -> None:
+        """Open what was saved before a crash; it counts as not saved."""
+
+        def read() -> documents.OpenedDocument:
+            return documents.open_document(
+                found.path,
+                max_pixels=self.settings.max_pixels,
+                history_bytes=self.settings.history_bytes,
+            )
+
+        def opened(result: documents.OpenedDocument) -> None:
+            self._show(result.document, found.source, found.name, f"Recover {found.name}")
+            self._recovered = found
+            autosave.discard(found)
+
+        self.background.run(read, opened, self._failed)
+
+    def close(self) -> None:
+        """Close the document without asking; see `Commands` for the question."""
+        self._discard_autosave()
+        self.document = None
+        self.path = None
+        self.name = ""
+        self.document_changed.emit()
+        self.title_changed.emit()
+
+    def _opened(self, opened: documents.OpenedDocument) -> None:
+        project = opened.path if opened.kind == "project" else None
+        self._show(opened.document, project, opened.path.name, f"Open {opened.path.name}")
+        self._source_exif = opened.exif
+        opened.document.mark_saved()
+        self.title_changed.emit()
+        self.change_settings(self.settings.with_recent_file(opened.path))
+        if opened.notes:
+            self.said.emit(Message(" ".join(opened.notes)))
+
+    def _show(self, document: Document, path: Path | None, name: str, opened_as: str) -> None:
+        self._discard_autosave()
+        self.document, self.path, self.name, self.opened_as = document, path, name, opened_as
+        self._source_exif = b""
+        self.document_changed.emit()
+        self.title_changed.emit()
+
+    # -- saving ----------------------------------------------------------------------------------
+
+    def save_project(self, path: Path) -> None:
+        """Write the whole document as OpenRaster."""
+        document = self.document
+        if document is None:
+            return
+        state, exif = document.snapshot(), self._source_exif
+        marker = document.marker
+
+        def write() -> Path:
+            openraster.save_project(path, state, exif=exif)
+            return path
+
+        def written(path: Path) -> None:
+            if self.document is document:
+                document.mark_saved(marker)
+                self.path, self.name = path, path.name
+                self._discard_autosave()
+                self.title_changed.emit()
+            self.change_settings(self.settings.with_recent_file(path))
+            self.saved.emit(path)
+
+        self.background.run(write, written, self._failed)
+
+    def export(self, path: Path, options: images.ExportOptions) -> None:
+        """Write the flattened picture."""
+        document = self.document
+        if document is None:
+            return
+        state, exif = document.snapshot(), self._source_exif
+
+        def write() -> Path:
+            images.write_image(path, state.flattened(), options, exif=exif)
+            return path
+
+        self.background.run(write, self._exported, self._failed)
+
+    def _exported(self, path: Path) -> None:
+        self.saved.emit(path)
+        self.said.emit(Message(f"Exported {path.name}."))
+
+    @property
+    def modified(self) -> bool:
+        """Whether something would be lost by closing."""
+        return self.document is not None and self.document.modified
+
+    @property
+    def title(self) -> str:
+        """The document's name for the window's title."""
+        return self.name or "OVEdit"
+
+    # -- settings --------------------------------------------------------------------------------
+
+    def change_settings(self, settings: Settings) -> None:
+        """Use and keep other settings."""
+        if settings == self.settings:
+            return
+        self.settings = settings
+        self._set_timer()
+        if self.document is not None:
+            self.document.set_history_budget(settings.history_bytes)
+        try:
+            settings_file.save(settings)
+        except OVEditError as error:
+            self.said.emit(Message.of(error))
+        self.settings_changed.emit(settings)
+
+    # -- autosave --------------------------------------------------------------------------------
+
+    def _set_timer(self) -> None:
+        seconds = self.settings.autosave_seconds
+        if seconds:
+            self._timer.start(seconds * 1000)
+        else:
+            self._timer.stop()
+
+    def _autosave(self) -> None:
+        document = self.document
+        if document is None or not document.modified or document.busy or self.background.busy:
+            return
+        if self._autosaved is document.marker:
+            return
+        marker, state = document.marker, document.snapshot()
+        folder = settings_file.data_folder() / "autosave"
+        name, path = self.name, self.path
+
+        def write() -> None:
+            autosave.save(folder, state, name=name, source=path)
+
+        def written(_: None) -> None:
+            self._autosaved = marker
+
+        self.background.run(write, written, self._failed)
+
+    def _discard_autosave(self) -> None:
+        self._autosaved = None
+        autosave.discard_own(settings_file.data_folder() / "autosave")
+
+    def _failed(self, error: OVEditError) -> None:
+        self.said.emit(Message.of(error))
