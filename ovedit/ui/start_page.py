@@ -172,7 +172,8 @@ class StartPage(QScrollArea):
         super().__init__(parent)
         self.setWidgetResizable(True)
         self.setFrameShape(QFrame.Shape.NoFrame)
-        self.setAcceptDrops(True)
+        # A scroll area hands on only the drops that its viewport takes.
+        self.viewport().setAcceptDrops(True)
         page = QWidget()
         page.setObjectName("rows")
         self.setWidget(page)
@@ -187,6 +188,12 @@ class StartPage(QScrollArea):
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(24)
         column.addStretch(2)
+        self.message = label()
+        self.message.setWordWrap(True)
+        self.message.setAccessibleName("Message")
+        set_role(self.message, role="message")
+        self.message.hide()
+        column.addWidget(self.message)
         column.addWidget(self._build_drop_area())
         column.addLayout(self._build_steps())
         self._recent = QWidget()
@@ -246,6 +253,11 @@ class StartPage(QScrollArea):
             grid.addWidget(more, row, 2)
         grid.setColumnStretch(2, 1)
         return grid
+
+    def show_message(self, text: str) -> None:
+        """Say one sentence above the drop area; empty takes it away."""
+        self.message.setText(text)
+        self.message.setVisible(bool(text))
 
     def set_recent(self, files: Sequence[RecentFile]) -> None:
         """Show these recent files, the newest first; the page has room for eight."""

@@ -151,6 +151,10 @@ QLabel[role="dim_selected"] { color: $selected_dim; }
 QLabel[role="heading"] { color: $dim; font-size: 12px; font-weight: 600; }
 QLabel[role="heading"][on="canvas"] { color: $selected_dim; }
 QLabel[role="title"] { font-size: 17px; font-weight: 600; }
+QLabel[role="message"] {
+    background: $raised; border: 1px solid $line; border-left: 3px solid $warning;
+    border-radius: ${field}px; padding: 8px 12px;
+}
 QLabel[role="strong"] { font-weight: 600; }
 QFrame[role="rule"] { background: $line; border: 0; max-height: 1px; min-height: 1px; }
 

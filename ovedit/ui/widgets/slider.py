@@ -131,7 +131,7 @@ class NumberField(QLineEdit):
         if not self.isModified():
             return
         self.setModified(False)
-        typed = self.text().removesuffix(self._unit.strip()).strip().replace(",", ".")
+        typed = self.text().strip().removesuffix(self._unit.strip()).strip().replace(",", ".")
         validator = QDoubleValidator()
         validator.setLocale(validator.locale().c())
         if validator.validate(typed, 0)[0] is QDoubleValidator.State.Acceptable:  # type: ignore[index]

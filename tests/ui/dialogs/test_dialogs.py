@@ -1,0 +1,223 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from PySide6.QtCore import QPoint, Qt
+from PySide6.QtWidgets import QDialog, QLabel, QPushButton, QTreeWidgetItem
+from pytestqt.qtbot import QtBot
+
+from ovedit.errors import FileError
+from ovedit.ui.dialogs.about import LICENCES, AboutDialog
+from ovedit.ui.dialogs.export import EXPORT_FORMATS, ExportDialog, ExportOptions
+from ovedit.ui.dialogs.preferences import Preferences, PreferencesDialog
+from ovedit.ui.dialogs.recover import Recoverable, RecoverDialog
+from ovedit.ui.dialogs.shortcuts import Shortcut, ShortcutsDialog
+from ovedit.ui.theme import Theme
+
+LEFT = Qt.MouseButton.LeftButton
+
+
+@pytest.fixture
+def show(qtbot: QtBot, dark: Theme) -> Callable[[QDialog], None]:
+    def shown(dialog: QDialog) -> None:
+        qtbot.addWidget(dialog)
+        with qtbot.waitExposed(dialog):
+            dialog.show()
+        dialog.activateWindow()
+
+    return shown
+
+
+def _button(dialog: QDialog, text: str) -> QPushButton:
+    return next(b for b in dialog.findChildren(QPushButton) if b.text() == text)
+
+
+# ── Export ──────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_export_starts_from_what_it_is_given_and_returns_what_is_chosen(show, qtbot: QtBot) -> None:
+    dialog = ExportDialog(ExportOptions("webp", 80, keep_exif=False))
+    show(dialog)
+    assert dialog.options == ExportOptions("webp", 80, keep_exif=False)
+    qtbot.mouseClick(dialog.exif, LEFT, pos=QPoint(8, dialog.exif.height() // 2))
+    qtbot.keyClick(dialog.quality.slider, Qt.Key.Key_Right)
+    qtbot.mouseClick(_button(dialog, "Export…"), LEFT)
+    assert dialog.result() == QDialog.DialogCode.Accepted
+    assert dialog.options == ExportOptions("webp", 81, keep_exif=True)
+
+
+@pytest.mark.parametrize("kind", EXPORT_FORMATS)
+def test_only_lossy_formats_have_a_quality(show, kind) -> None:
+    dialog = ExportDialog(ExportOptions(kind))
+    show(dialog)
+    assert dialog.quality.isEnabled() is (kind in ("jpeg", "webp"))
+
+
+def test_the_size_is_estimated_for_what_is_chosen(show, qtbot: QtBot) -> None:
+    asked: list[ExportOptions] = []
+
+    def estimate(options: ExportOptions) -> int:
+        asked.append(options)
+        return options.quality * 40_000
+
+    dialog = ExportDialog(ExportOptions("jpeg", 50), estimate=estimate)
+    show(dialog)
+    qtbot.waitUntil(lambda: dialog.size_label.text() == "About 2.0 MB")
+    qtbot.keyClick(dialog.quality.slider, Qt.Key.Key_PageUp)
+    assert dialog.size_label.text() == "…"
+    qtbot.waitUntil(lambda: dialog.size_label.text() == "About 2.4 MB")
+    assert [options.quality for options in asked] == [50, 60]
+
+
+def test_an_estimate_that_fails_says_why(show, qtbot: QtBot) -> None:
+    def estimate(options: ExportOptions) -> int:
+        raise FileError("The picture is too wide for WebP.", "Choose PNG.")
+
+    dialog = ExportDialog(ExportOptions("webp"), estimate=estimate)
+    show(dialog)
+    qtbot.waitUntil(lambda: dialog.size_label.text().endswith("Choose PNG."))
+
+
+def test_a_closed_dialog_estimates_no_more(show, qtbot: QtBot) -> None:
+    asked: list[ExportOptions] = []
+    dialog = ExportDialog(ExportOptions(), estimate=lambda o: asked.append(o) or 1)
+    show(dialog)
+    qtbot.keyClick(dialog, Qt.Key.Key_Escape)
+    qtbot.wait(250)
+    assert asked == []
+
+
+def test_without_camera_data_there_is_none_to_keep(show) -> None:
+    dialog = ExportDialog(ExportOptions(keep_exif=True), has_exif=False)
+    show(dialog)
+    assert not dialog.exif.isEnabled()
+    assert dialog.options.keep_exif is False
+
+
+# ── Preferences ─────────────────────────────────────────────────────────────────────────────────
+
+
+def test_preferences_come_back_as_they_went_in(show) -> None:
+    given = Preferences("light", True, 0.5, 2000, 300, "clip", "quality", True)
+    dialog = PreferencesDialog(given, [("basic", "Basic"), ("clip", "CLIP + SAM 2")])
+    show(dialog)
+    assert dialog.preferences == given
+
+
+def test_values_between_the_usual_ones_are_kept(show) -> None:
+    given = Preferences(history_mb=777, autosave_seconds=45)
+    dialog = PreferencesDialog(given)
+    show(dialog)
+    assert dialog.preferences == given
+
+
+def test_a_theme_shows_at_once_and_goes_back_on_cancel(show, qtbot: QtBot) -> None:
+    dialog = PreferencesDialog(Preferences("dark"))
+    show(dialog)
+    seen: list[str] = []
+    dialog.theme_previewed.connect(seen.append)
+    dialog.theme.setFocus()
+    qtbot.keyClick(dialog.theme, Qt.Key.Key_Down)
+    qtbot.mouseClick(_button(dialog, "Cancel"), LEFT)
+    assert seen == ["light", "dark"]
+    assert dialog.result() == QDialog.DialogCode.Rejected
+
+
+def test_a_saved_theme_stays(show, qtbot: QtBot) -> None:
+    dialog = PreferencesDialog(Preferences("dark"))
+    show(dialog)
+    seen: list[str] = []
+    dialog.theme_previewed.connect(seen.append)
+    qtbot.keyClick(dialog.theme, Qt.Key.Key_Down)
+    qtbot.mouseClick(_button(dialog, "Save"), LEFT)
+    assert seen == ["light"]
+    assert dialog.preferences.theme == "light"
+
+
+# ── Shortcuts ───────────────────────────────────────────────────────────────────────────────────
+
+SHORTCUTS = [
+    Shortcut("File", "Open", "Ctrl+O"),
+    Shortcut("File", "Save", "Ctrl+S"),
+    Shortcut("Tools", "Mask brush", "B"),
+]
+
+
+def _visible(dialog: ShortcutsDialog) -> list[str]:
+    found: list[str] = []
+    for place in range(dialog.tree.topLevelItemCount()):
+        group = dialog.tree.topLevelItem(place)
+        assert isinstance(group, QTreeWidgetItem)
+        rows = [group.child(n) for n in range(group.childCount())]
+        shown = [row.text(0) for row in rows if row is not None and not row.isHidden()]
+        assert group.isHidden() is (not shown)
+        found += shown
+    return found
+
+
+@pytest.mark.parametrize(
+    ("typed", "left"),
+    [
+        ("", ["Open", "Save", "Mask brush"]),
+        ("brush", ["Mask brush"]),
+        ("CTRL+", ["Open", "Save"]),
+        ("zebra", []),
+    ],
+)
+def test_shortcuts_are_found_by_words_and_by_keys(
+    show, qtbot: QtBot, typed: str, left: list[str]
+) -> None:
+    dialog = ShortcutsDialog(SHORTCUTS)
+    show(dialog)
+    qtbot.keyClicks(dialog.search, typed)
+    assert _visible(dialog) == left
+
+
+# ── Recovery ────────────────────────────────────────────────────────────────────────────────────
+
+FOUND = [Recoverable("a", "bench.ora", "2 minutes ago"), Recoverable("b", "Untitled")]
+
+
+def test_recovery_opens_what_is_ticked(show, qtbot: QtBot) -> None:
+    dialog = RecoverDialog(FOUND)
+    show(dialog)
+    assert dialog.chosen == ("a", "b")
+    box = dialog._boxes["b"]
+    box.setFocus()
+    qtbot.keyClick(box, Qt.Key.Key_Space)
+    qtbot.mouseClick(dialog.open_button, LEFT)
+    assert (dialog.result(), dialog.chosen) == (QDialog.DialogCode.Accepted, ("a",))
+    assert not dialog.discarded
+
+
+def test_with_nothing_ticked_there_is_nothing_to_open(show, qtbot: QtBot) -> None:
+    dialog = RecoverDialog(FOUND[:1])
+    show(dialog)
+    qtbot.keyClick(dialog._boxes["a"], Qt.Key.Key_Space)
+    assert not dialog.open_button.isEnabled()
+
+
+@pytest.mark.parametrize(("text", "discarded"), [("Discard", True), ("Later", False)])
+def test_autosaves_are_only_thrown_away_when_asked(
+    show, qtbot: QtBot, text: str, discarded: bool
+) -> None:
+    dialog = RecoverDialog(FOUND)
+    show(dialog)
+    qtbot.mouseClick(_button(dialog, text), LEFT)
+    assert dialog.result() == QDialog.DialogCode.Rejected
+    assert dialog.discarded is discarded
+
+
+# ── About ───────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_about_names_version_and_licences(show, qtbot: QtBot) -> None:
+    dialog = AboutDialog("1.2.3")
+    show(dialog)
+    words = " ".join(label.text() for label in dialog.findChildren(QLabel))
+    assert "1.2.3" in words and "Apache License 2.0" in words
+    assert "LGPL-3.0" in words and "replace them with your own builds" in words
+    assert all(name in words for name, _licence, _address in LICENCES)
+    qtbot.keyClick(dialog, Qt.Key.Key_Escape)
+    assert not dialog.isVisible()
