@@ -141,9 +141,15 @@ def _likelihood(
     count = len(canvas.graph.areas)
     far = np.full(count, np.inf, np.float32)
     plus, minus = far.copy(), far.copy()
+    before = np.zeros(canvas.shape, np.float32)
+    if mask is not None:
+        before += cv2.resize(mask, canvas.shape[::-1], interpolation=cv2.INTER_AREA)
+        before /= 255
     for point in points:
-        into = plus if point.positive else minus
-        np.minimum(into, canvas.reach(point), out=into)
+        # What the mask already holds needs no plus point to reach further.
+        if not (point.positive and before[canvas.at(point)] > 0.5):
+            into = plus if point.positive else minus
+            np.minimum(into, canvas.reach(point), out=into)
     labels = canvas.graph.labels
     inner, outer = plus[labels], minus[labels]
     if box:
@@ -152,13 +158,12 @@ def _likelihood(
         # Without a plus point, everything in the box may be the thing.
         inner = np.where(inside, np.minimum(inner, 1.0), inner)
         outer = np.where(inside, outer, 0.0)
-    if mask is not None and mask.any():
-        held = cv2.resize(mask, canvas.shape[::-1], interpolation=cv2.INTER_AREA)
-        before = held.astype(np.float32) / 255
+    if before.any():
         inner = np.minimum(inner, 1.6 - 0.9 * before)
         outer = np.minimum(outer, 0.7 + 0.9 * before)
-    outer = np.minimum(outer, 1.0 if mask is None or not mask.any() else 1.6)
-    inner = np.minimum(inner, 3.0)
+    elif not box:
+        outer = np.minimum(outer, 1.0)
+    inner, outer = np.minimum(inner, 3.0), np.minimum(outer, 3.0)
     share = outer / (inner + outer + 1e-6)
     result = 1 / (1 + np.exp(-2 * _STEEP * (share - 0.5)))
     return (result * (canvas.visible > 0.02)).astype(np.float32)
@@ -179,7 +184,7 @@ def _from_outside(canvas: _Canvas, inside: NDArray[np.bool_]) -> Floats:
         return np.full(canvas.shape, 2.0, np.float32)
     levels = np.clip(within / within.max() * 255, 0, 255).astype(np.uint8)
     cut, _ = cv2.threshold(levels, 0, 255, cv2.THRESH_BINARY + cv2.THRESH_OTSU)
-    parting = max(float(cut) / 255 * 0.8, 0.1) * float(within.max())
+    parting = max(float(cut) / 255 * 0.7, 0.1) * float(within.max())
     return np.minimum(distances / parting, 3.0)[graph.labels].astype(np.float32)
 
 
@@ -212,7 +217,7 @@ def _held_together(
     mask: NDArray[np.uint8] | None,
 ) -> Floats:
     """The label without pieces that neither a plus point, the box nor the mask so far asks for."""
-    count, parts = cv2.connectedComponents((label >= 0.5).astype(np.uint8), connectivity=8)
+    count, parts = cv2.connectedComponents((label >= 0.5).astype(np.uint8), connectivity=4)
     areas = np.bincount(parts.ravel(), minlength=count)
     kept = np.zeros(count, bool)
     clicked = [parts[canvas.at(point)] for point in points if point.positive]
@@ -224,6 +229,13 @@ def _held_together(
     if mask is not None and mask.any():
         held = cv2.resize(mask, canvas.shape[::-1], interpolation=cv2.INTER_AREA) > 127
         kept |= np.bincount(parts.ravel(), held.ravel(), count) > 0.3 * areas
+        # A minus point that takes most of a piece of the mask is meant to take all of it.
+        pieces_count, pieces = cv2.connectedComponents(held.astype(np.uint8), connectivity=4)
+        whole = np.bincount(pieces.ravel(), minlength=pieces_count)
+        left = np.bincount(pieces[label >= 0.5], minlength=pieces_count)
+        crumbs = (left < 0.2 * whole)[pieces] & held
+        kept &= np.bincount(parts.ravel(), crumbs.ravel(), count) < 0.5 * np.maximum(areas, 1)
+        kept[clicked] = True
     kept[0] = True
     return np.where(kept[parts], label, np.minimum(label, 0.2))
 
@@ -246,8 +258,14 @@ def _at_detail(
             slice(max(0, int(columns.min()) - pad), int(columns.max()) + pad + 1),
         )
         part = np.ascontiguousarray(rgb[window])
+        near = cv2.dilate((start[window] >= 0.4).astype(np.uint8), np.ones((7, 7), np.uint8)) > 0
         inside[window] = sharpen(
-            part, colour_cells(part), start[window], rounds=1, trust_colour=0.2, radius=3
+            part,
+            colour_cells(part),
+            start[window],
+            fixed=np.where(near, 0, -8).astype(np.float32),
+            rounds=1,
+            trust_colour=0.2,
         )
     underlying = cv2.resize(likelihood, size, interpolation=cv2.INTER_LINEAR)
     return score_values(inside, underlying, small[..., 3].astype(np.float32) / 255)

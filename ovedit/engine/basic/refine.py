@@ -96,27 +96,24 @@ def score_values(inside: Floats, underlying: Floats, visible: Floats) -> NDArray
     slider changes something.
     """
     mask = inside >= THRESHOLD
-    order = np.clip(underlying, 0, 1) + 1e-3 * inside
-    values = np.zeros(mask.shape, np.float32)
-    if mask.any():
-        values[mask] = 0.5 + 0.5 * _spread(order[mask], 1.0)
-    top = float(order[mask].max(initial=0.5))
-    outside = ~mask & (order > 0.05 * top)
-    values[~mask] = order[~mask]
-    if outside.any():
-        values[outside] = 0.05 + 0.43 * _spread(order[outside], top)
+    order = np.clip(underlying + 1e-3 * inside, 0, 1)
+    top = max(float(order.max()), 1e-3)
+    bins = (order * (255 / top)).astype(np.uint8)
+    best = 0.5 + 0.5 * _spread(order, bins, mask, top)
+    rest = 0.05 + 0.43 * _spread(order, bins, ~mask & (order > 0.05 * top), top)
+    values = np.where(mask, best, np.where(order > 0.05 * top, rest, order))
     # The edge itself ramps over a pixel or two, so that the contour is not a staircase.
     ramp = np.clip((inside - 0.1) / 0.8, 0, 1)
-    edge = (inside > 0.1) & (inside < 0.9)
-    values[edge] = np.where(
-        mask[edge], np.maximum(0.5, np.minimum(values[edge], ramp[edge])),
-        np.minimum(0.4999, np.maximum(values[edge], ramp[edge])),
-    )  # fmt: skip
+    values = np.where(
+        mask,
+        np.maximum(0.5, np.minimum(values, ramp)),
+        np.minimum(0.4995, np.maximum(values, np.where(inside > 0.1, ramp, 0))),
+    )
     return np.where(visible > 0.02, values, 0).astype(np.float16)
 
 
-def _spread(values: Floats, top: float) -> Floats:
-    """Half the value itself, half its rank, in [0, 1]."""
-    bins = np.clip(values / max(top, 1e-6) * 255, 0, 255).astype(np.int32)
-    ranks = np.cumsum(np.bincount(bins, minlength=256)) / len(bins)
-    return (0.5 * np.clip(values / max(top, 1e-6), 0, 1) + 0.5 * ranks[bins]).astype(np.float32)
+def _spread(order: Floats, bins: NDArray[np.uint8], where: NDArray[np.bool_], top: float) -> Floats:
+    """Half the value itself, half its rank among the values `where`, (h, w) in [0, 1]."""
+    counts = np.cumsum(np.bincount(bins[where], minlength=256))
+    ranks = (counts / max(int(counts[-1]), 1)).astype(np.float32)
+    return 0.5 * order / top + 0.5 * ranks[bins]

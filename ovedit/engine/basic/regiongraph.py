@@ -18,6 +18,9 @@ _REGION = 11
 _SPATIAL = 18.0
 """Lab units that crossing the whole picture costs: what is far away is less likely the same."""
 
+_LEAST_CONTRAST = 2.5
+"""Mean colour step in Lab units that is no boundary yet."""
+
 
 @dataclass(frozen=True, eq=False)
 class RegionGraph:
@@ -25,7 +28,8 @@ class RegionGraph:
 
     labels: (h, w) int32, region of each pixel. areas: (n,) pixels. colours: (n, 3) mean Lab.
     first, second: (m,) regions of each pair of neighbours. steps: (m,) colour difference between
-    them in Lab units. lengths: (m,) pixels of boundary they share.
+    them in Lab units. lengths: (m,) pixels of boundary they share. walks: (m,) what the way between
+    their centres costs, in Lab units.
     """
 
     labels: Indices
@@ -117,7 +121,8 @@ class RegionGraph:
 
         Among the growing sets {distance ≤ t}, the one with the strongest mean colour step along
         its boundary, as in maximally stable regions (Matas et al. 2002) but by contrast. Sets of
-        a few pixels and sets of most of the picture have to be set off more strongly.
+        a few pixels and sets of most of the picture have to be set off more strongly. Where nothing
+        is set off at all, everything is reached.
         """
         total = float(self.areas.sum())
         order = np.sort(distances[np.isfinite(distances)])
@@ -133,6 +138,8 @@ class RegionGraph:
             usual = min(1.0, (share / 0.01) ** 0.25) * min(1.0, ((1 - share) / 0.5) ** 0.5)
             if contrast * usual > best:
                 best, chosen = contrast * usual, float(cut)
+        if best < _LEAST_CONTRAST:
+            return float(order[-1]) + 1.0
         beyond = distances[distances > chosen]
         # Half way to the next region, so that the cut does not run along the last one taken.
         return 0.5 * (chosen + float(beyond.min())) if len(beyond) else chosen + 1.0

@@ -180,10 +180,10 @@ class _Job:
             ordered.sort(key=lambda thing: thing.centre[0])
             instances = [(f"{single} {n}", [t]) for n, t in enumerate(ordered, start=1)]
             return [(label, everything), *instances]
-        ranked = [(label if n == 1 else f"{label} {n}", [t]) for n, t in enumerate(chosen, 1)]
-        second = chosen[1].merit / max(chosen[0].merit, 1e-6)
-        keep = [pair for pair, thing in zip(ranked, chosen, strict=True) if _rivals(thing, chosen)]
-        return keep if second < 0.35 else [*keep[: self.top_k - 1], (f"{label} (all)", everything)]
+        likely = [thing for thing in chosen if thing.merit >= 0.1 * chosen[0].merit]
+        ranked = [(f"{label} {n}" if n > 1 else label, [t]) for n, t in enumerate(likely, start=1)]
+        sure = bool(query.positions) or chosen[1].merit < 0.35 * chosen[0].merit
+        return ranked if sure else [*ranked[: self.top_k - 1], (f"{label} (all)", everything)]
 
     def _with_attached(self, query: Query, label: Floats) -> tuple[Floats, Mask | None]:
         """The label with stuff that belongs to it where it hangs on (trunks), and where that is."""
@@ -289,10 +289,6 @@ def _is_mass(query: Query) -> bool:
     if query.ground == "background" or not query.describes:
         return True
     return bool(query.stuff) and all(stuff.border for stuff in query.stuff)
-
-
-def _rivals(thing: Thing, chosen: Sequence[Thing]) -> bool:
-    return thing.merit >= 0.1 * max(other.merit for other in chosen)
 
 
 def _cut(score: Floats, top: float) -> float:
