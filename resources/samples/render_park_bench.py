@@ -18,7 +18,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float32]
+Floats = NDArray[np.floating]
 WIDTH, HEIGHT = 1800, 1200
 SKY, TREES, GRASS, PATH, BENCH = range(5)
 MASKS = {"wooden-bench": BENCH, "sky": SKY, "grass": GRASS, "trees": TREES}
@@ -67,7 +67,8 @@ def sample(texture: Floats, u: Floats, v: Floats) -> Floats:
     rows = -(-count // columns)
     flat = [np.resize(np.mod(c, 1).astype(np.float32) * size, (rows, columns)) for c in (u, v)]
     wrapped = cv2.copyMakeBorder(texture, 0, 2, 0, 2, cv2.BORDER_WRAP)
-    return cv2.remap(wrapped, flat[0], flat[1], cv2.INTER_LINEAR).ravel()[:count].reshape(u.shape)
+    found = cv2.remap(wrapped, flat[0], flat[1], cv2.INTER_LINEAR).ravel()[:count]
+    return np.asarray(found, np.float32).reshape(u.shape)
 
 
 @dataclass(frozen=True)
@@ -96,10 +97,12 @@ class Camera:
         """Row of the horizon."""
         return 498 * self.scale
 
-    def project(self, x: Floats, y: Floats, z: Floats) -> tuple[Floats, Floats]:
+    def project(
+        self, x: Floats | float, y: Floats | float, z: Floats | float
+    ) -> tuple[Floats, Floats]:
         """Column and row of world points."""
-        column = WIDTH * self.scale / 2 + self.focal * x / z
-        return column, self.horizon - self.focal * (y - EYE) / z
+        column = np.asarray(WIDTH * self.scale / 2 + self.focal * x / z)
+        return column, np.asarray(self.horizon - self.focal * (y - EYE) / z)
 
     def ground(self, columns: Floats, rows: Floats) -> tuple[Floats, Floats]:
         """World x and z of the ground seen at pixels below the horizon."""
@@ -606,9 +609,8 @@ def render(
     blades = grow_grass(camera, image, ids, rng())
     near = blades.z < 11.0
     blades.draw(image, ids, np.flatnonzero(~near))
-    leaves = rng()
     for tree in TREES_AT:
-        draw_tree(camera, tree, image, ids, leaves, tex)
+        draw_tree(camera, tree, image, ids, rng(), tex)
     blades.draw(image, ids, np.flatnonzero(near))
     draw_flowers(camera, image, ids, rng())
     cast_bench(camera, image, ids, rng(), tex, boxes)
@@ -617,7 +619,7 @@ def render(
     in_front = np.zeros(len(blades.x), bool)
     for fx, fz in feet:
         at = (fx * c - fz * s + BENCH_AT[0], fx * s + fz * c + BENCH_AT[1])
-        in_front |= (np.abs(blades.x - at[0]) < 0.1) & (np.abs(blades.z - at[1] + 0.06) < 0.07)
+        in_front |= (np.abs(blades.x - at[0]) < 0.1) & (np.abs(blades.z - at[1] + 0.12) < 0.1)
     blades.draw(image, ids, np.flatnonzero(in_front))
 
     size = (round(WIDTH * scale), round(HEIGHT * scale))
@@ -627,7 +629,7 @@ def render(
     for name, number in MASKS.items():
         whole = np.where(ids == number, np.uint8(255), np.uint8(0))
         share = cv2.resize(whole, size, interpolation=cv2.INTER_AREA)
-        masks[name] = np.where(share > 127, np.uint8(255), np.uint8(0))
+        masks[name] = np.where(share > 128, np.uint8(255), np.uint8(0))
     return photo, masks
 
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ovedit.engine.basic.materials import Finish
 
-Floats = NDArray[np.float32]
+Floats = NDArray[np.floating]
 TILE = 1024
 ANGLES = 8
 
@@ -57,8 +57,9 @@ def cloudy(rng: np.random.Generator, scale: float, slope: float = 1.6) -> Floats
 def _softened(texture: Floats, sigma: float) -> Floats:
     """Gaussian blur of a periodic texture."""
     margin = int(4 * sigma) + 1
-    framed = cv2.copyMakeBorder(texture, *(margin,) * 4, cv2.BORDER_WRAP)
-    return cv2.GaussianBlur(framed, (0, 0), sigma)[margin:-margin, margin:-margin]
+    framed = cv2.copyMakeBorder(texture, margin, margin, margin, margin, cv2.BORDER_WRAP)
+    soft = cv2.GaussianBlur(framed, (0, 0), sigma)
+    return np.asarray(soft[margin:-margin, margin:-margin], np.float32)
 
 
 def _speckle(rng: np.random.Generator, scale: float) -> Floats:
@@ -171,17 +172,18 @@ class Grain:
         height, width = angle.shape
         if len(self.tiles) == 1:
             return _window(self.tiles[0], top, left, height, width)
-        total, power = np.zeros((height, width), np.float32), np.zeros((height, width), np.float32)
-        position = np.mod(angle, np.pi) * np.float32(len(self.tiles) / np.pi)
-        for index, tile in enumerate(self.tiles):
-            away = np.abs(position - index)
-            weight = np.clip(1 - np.minimum(away, len(self.tiles) - away), 0, 1)
-            if not weight.any():
-                continue
-            total += weight * _window(tile, top, left, height, width)
-            power += weight * weight
-        # Mixing independent textures would lose contrast half way between two directions.
-        return total / np.sqrt(np.maximum(power, 1e-3))
+        count, rows, columns = self.tiles.shape
+        position = np.mod(angle, np.float32(np.pi)) * np.float32(count / np.pi)
+        first = np.minimum(position.astype(np.int32), count - 1)
+        share = position - first
+        where = (np.arange(top, top + height, dtype=np.int32) % rows * columns)[:, None]
+        where = where + np.arange(left, left + width, dtype=np.int32) % columns
+        area = np.int32(rows * columns)
+        flat = self.tiles.reshape(-1)
+        one = flat.take(where + first * area)
+        two = flat.take(where + np.where(first + 1 < count, first + 1, 0) * area)
+        # Mixing unlike textures would lose contrast half way between two directions.
+        return (one + share * (two - one)) / np.sqrt(1 - 2 * share + 2 * share * share)
 
     def mortar_at(self, top: int, left: int, height: int, width: int) -> Floats | None:
         """Where there is mortar, or None for a grain without any."""
@@ -226,20 +228,21 @@ def sheen_of(finish: Finish, length: float, seed: int) -> Grain:
 def _enlarged(tile: Floats, factor: int) -> Floats:
     framed = cv2.copyMakeBorder(tile, 2, 2, 2, 2, cv2.BORDER_WRAP)
     large = cv2.resize(framed, None, fx=factor, fy=factor, interpolation=cv2.INTER_CUBIC)
-    return large[2 * factor : -2 * factor, 2 * factor : -2 * factor]
+    return np.asarray(large[2 * factor : -2 * factor, 2 * factor : -2 * factor], np.float32)
 
 
 def grain_of(finish: Finish, length: float, seed: int) -> Grain:
     """The grain of a finish for an object `length` pixels long."""
     rng = np.random.default_rng([seed, 0x6F76])
     scale = max(finish.size * length / 1000, 0.6)
+    size = TILE if length > TILE // 2 else TILE // 2
     kind = finish.pattern
     mortar = None
     if kind == "none" or finish.strength <= 0:
         return Grain(np.zeros((1, 1, 1), np.float32))
     if kind == "brushed":
         tiles = _oriented(
-            rng, ((0.8, 26 * scale + 8, 0.42 * scale), (0.6, 90 * scale + 20, 2.4 * scale))
+            rng, ((0.8, 26 * scale + 8, 0.42 * scale), (0.6, 90 * scale + 20, 2.4 * scale)), size
         )
     elif kind == "fibre":
         tiles = _oriented(
@@ -249,6 +252,7 @@ def grain_of(finish: Finish, length: float, seed: int) -> Grain:
                 (0.8, 26 * scale + 10, 0.7 * scale),
                 (0.4, 30 * scale + 10, 2.6 * scale),
             ),
+            size,
         )
     elif kind == "blades":
         tiles = shaped(rng, 5 * scale, 0.6 * scale, np.pi / 2)[None]

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from ovedit.engine.basic.vocabulary import Material, NamedColour, Stuff
 
-Floats = NDArray[np.float32]
+Floats = NDArray[np.floating]
 Pattern = Literal[
     "none", "brushed", "fibre", "speckle", "mottle", "mortar", "weave", "twill", "veins",
     "pebble", "sparkle", "blades", "hammered",

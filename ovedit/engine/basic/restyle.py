@@ -24,7 +24,7 @@ from ovedit.engine.requests import EditRequest, EditResult
 from ovedit.errors import UsageError
 from ovedit.geometry import Rect, Size
 
-Floats = NDArray[np.float32]
+Floats = NDArray[np.floating]
 STRIP = 192
 NAME = "basic"
 
@@ -106,7 +106,7 @@ def _coverage(
     grown = cv2.dilate(mask[halo], np.ones((3, 3), np.uint8))
     soft = cv2.GaussianBlur(grown, (0, 0), 0.9)
     soft = np.maximum(soft, mask[halo])[rows.start - halo.start :][: rows.stop - rows.start]
-    return cv2.multiply(soft[:, columns], old, scale=1 / 255)
+    return np.asarray(cv2.multiply(soft[:, columns], old, scale=1 / 255), np.uint8)
 
 
 def _summary(wish: Wish, phrase: str) -> tuple[str, ...]:

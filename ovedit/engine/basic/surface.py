@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from ovedit.engine.protocols import CancelToken
 
-Floats = NDArray[np.float32]
+Floats = NDArray[np.floating]
 WORK_PIXELS = 700_000
 MEDIAN_SAMPLES = 9
 
@@ -50,23 +50,24 @@ class Surface:
         height, width = self.shape
         sy, sx = field.shape[0] / height, field.shape[1] / width
         matrix = np.array([[sx, 0, sx / 2 - 0.5], [0, sy, (top + 0.5) * sy - 0.5]], np.float32)
-        return cv2.warpAffine(
+        enlarged = cv2.warpAffine(
             field,
             matrix,
             (width, bottom - top),
             flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
             borderMode=cv2.BORDER_REPLICATE,
         )
+        return np.asarray(enlarged, np.float32)
 
 
-def reduced(image: NDArray[np.generic], pixels: int = WORK_PIXELS) -> NDArray[np.generic]:
-    """The image averaged down to at most about `pixels` pixels."""
+def reduced(image: Floats | NDArray[np.uint8], pixels: int = WORK_PIXELS) -> Floats:
+    """The image averaged down to at most about `pixels` pixels, in its own units, float32."""
     height, width = image.shape[:2]
     factor = min(1.0, (pixels / (height * width)) ** 0.5)
-    if factor == 1.0:
-        return image
     size = (max(1, round(width * factor)), max(1, round(height * factor)))
-    return cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+    if factor < 1.0:
+        return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.float32)
+    return np.ascontiguousarray(image, np.float32)
 
 
 def _directional_median(light: Floats, inside: Floats, cosine: Floats, sine: Floats,
@@ -114,7 +115,7 @@ def _directions(light: Floats, depth: Floats, solid: NDArray[np.bool_],
         power = float(np.sqrt(np.mean((x * x + y * y)[solid]))) + 1e-6
         weight = inner * np.float32(share / power**2)
         products += np.stack([x * x, y * y, x * y]) * weight
-    xx, yy, xy = (cv2.GaussianBlur(product, (0, 0), sigma) for product in products)
+    xx, yy, xy = (cv2.GaussianBlur(products[i], (0, 0), sigma) for i in range(3))
     cosine, sine = yy - xx, -2 * xy
     norm = np.sqrt(cosine * cosine + sine * sine) + 1e-9
     return cosine / norm, sine / norm
@@ -127,8 +128,8 @@ def analyse(lightness: Floats, mask: NDArray[np.uint8], flatten: bool,
     flatten: whether its texture will be taken off; without, only gentle smoothing is done.
     Raises `Cancelled`.
     """
-    light = np.ascontiguousarray(reduced(lightness), np.float32)
-    weight = np.asarray(reduced(mask), np.float32) / np.float32(255)
+    light = reduced(lightness)
+    weight = reduced(mask) / np.float32(255)
     inside = (weight > 0.5).astype(np.uint8)
     if not inside.any():
         inside = (weight > 0).astype(np.uint8)
@@ -137,7 +138,7 @@ def analyse(lightness: Floats, mask: NDArray[np.uint8], flatten: bool,
     cancel.check()
 
     framed = cv2.copyMakeBorder(inside, 1, 1, 1, 1, cv2.BORDER_CONSTANT)
-    depth = cv2.distanceTransform(framed, cv2.DIST_L2, 5)[1:-1, 1:-1]
+    depth = np.asarray(cv2.distanceTransform(framed, cv2.DIST_L2, 5)[1:-1, 1:-1], np.float32)
     solid = inside > 0
     ridge = float(np.percentile(depth[solid], 90))
     cosine, sine = _directions(light, depth, solid, max(1.5, 0.4 * ridge))
@@ -210,20 +211,22 @@ def surroundings(lab: Floats, mask: NDArray[np.uint8]) -> Floats:
 
     Normalised convolution over a pyramid (push-pull, Gortler et al. 1996).
     """
-    small = np.ascontiguousarray(reduced(lab, WORK_PIXELS // 4), np.float32)
+    small = reduced(lab, WORK_PIXELS // 4)
     size = (small.shape[1], small.shape[0])
     outside = cv2.resize(255 - cv2.dilate(mask, np.ones((5, 5), np.uint8)), size,
                          interpolation=cv2.INTER_AREA)  # fmt: skip
     weight = (outside > 250).astype(np.float32)
-    levels = [(small * weight[..., None], weight)]
+    levels: list[tuple[Floats, Floats]] = [(small * weight[..., None], weight)]
     while min(levels[-1][1].shape) > 1:
-        levels.append((cv2.pyrDown(levels[-1][0]), cv2.pyrDown(levels[-1][1])))
+        down = [np.asarray(cv2.pyrDown(level), np.float32) for level in levels[-1]]
+        levels.append((down[0], down[1]))
     total, amount = levels[-1]
     filled = total / np.maximum(amount[..., None], 1e-6)
     if float(amount.max()) <= 1e-6:
-        filled = np.broadcast_to(np.float32([60, 0, 0]), filled.shape).copy()
+        filled = np.zeros_like(filled) + np.array([60, 0, 0], np.float32)
     for total, amount in reversed(levels[:-1]):
         up = cv2.resize(filled, (total.shape[1], total.shape[0]), interpolation=cv2.INTER_LINEAR)
         known = np.clip(amount * 1.5, 0, 1)[..., None]
         filled = up * (1 - known) + known * total / np.maximum(amount[..., None], 1e-6)
-    return cv2.GaussianBlur(filled, (0, 0), max(1.0, 0.006 * max(size)))
+    soft = cv2.GaussianBlur(filled, (0, 0), max(1.0, 0.006 * max(size)))
+    return np.asarray(soft, np.float32)

@@ -86,7 +86,9 @@ def understand(prompt: str, phrase: str = "") -> Wish:
         word for word in vocabulary.tokens(prompt) if vocabulary.singular(word) not in known
     ]
     text = " ".join(sequence)
-    amounts = dict.fromkeys(("brightness", "saturation", "warmth", "contrast"), 0.0)
+    amounts: dict[str, float] = {
+        name: 0.0 for name in ("brightness", "saturation", "warmth", "contrast")
+    }
     for monochrome in ("black and white", "black white"):
         if monochrome in text:
             text = text.replace(monochrome, " ")

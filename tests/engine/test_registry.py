@@ -1,0 +1,132 @@
+"""The registry: lazy building, dispatch by request, honest refusals."""
+
+from __future__ import annotations
+
+import threading
+
+import numpy as np
+import pytest
+
+from ovedit.engine.protocols import CancelToken, EngineInfo, EngineProvider, Progress, silent
+from ovedit.engine.registry import EngineRegistry, default_registry
+from ovedit.engine.requests import (
+    EditKind,
+    EditRequest,
+    EditResult,
+    Point,
+    PointRequest,
+    SegmentRequest,
+    SegmentResult,
+)
+from ovedit.errors import Cancelled, CannotDoError, EngineMissingError
+
+IMAGE = np.zeros((4, 5, 4), np.uint8)
+MASK = np.full((4, 5), 255, np.uint8)
+
+
+class Finder:
+    """Selects, does not edit."""
+
+    built = 0
+
+    def __init__(self) -> None:
+        type(self).built += 1
+
+    def segment(
+        self, request: SegmentRequest, progress: Progress, cancel: CancelToken
+    ) -> SegmentResult:
+        return SegmentResult((), "finder", 0.0)
+
+
+class Painter:
+    """Edits, does not select."""
+
+    def edit(self, request: EditRequest, progress: Progress, cancel: CancelToken) -> EditResult:
+        from ovedit.geometry import Rect
+
+        return EditResult(request.image, Rect(0, 0, 5, 4), "painter", request.seed, 0.0)
+
+
+FINDER = EngineInfo("finder", "Finder", selects=True)
+PAINTER = EngineInfo("painter", "Painter", selects=False, edits=frozenset({EditKind.REMOVE}))
+ABSENT = EngineInfo("absent", "Absent", selects=True, needs="3.4 GB of weights", available=False)
+
+
+@pytest.fixture
+def registry() -> EngineRegistry:
+    Finder.built = 0
+    return EngineRegistry({FINDER: Finder, PAINTER: Painter, ABSENT: Finder})
+
+
+def segment() -> SegmentRequest:
+    return SegmentRequest(IMAGE, ("bench",))
+
+
+def edit(kind: EditKind) -> EditRequest:
+    return EditRequest(kind, IMAGE, MASK, MASK)
+
+
+def test_engines_are_listed_in_order_and_none_is_built(registry: EngineRegistry) -> None:
+    provider: EngineProvider = registry
+    assert [info.name for info in provider.engines()] == ["finder", "painter", "absent"]
+    assert Finder.built == 0
+
+
+def test_an_engine_is_built_once(registry: EngineRegistry) -> None:
+    threads = [
+        threading.Thread(target=registry.answer, args=("finder", segment(), silent, CancelToken()))
+        for _ in range(4)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert Finder.built == 1
+
+
+def test_requests_go_to_the_method_made_for_them(registry: EngineRegistry) -> None:
+    assert isinstance(registry.answer("finder", segment(), silent, CancelToken()), SegmentResult)
+    answer = registry.answer("painter", edit(EditKind.REMOVE), silent, CancelToken())
+    assert isinstance(answer, EditResult)
+
+
+def test_unknown_names_are_answered_with_the_known_ones(registry: EngineRegistry) -> None:
+    with pytest.raises(EngineMissingError, match=r'"sam9".*finder, painter'):
+        registry.answer("sam9", segment(), silent, CancelToken())
+
+
+def test_an_engine_not_installed_says_what_it_needs(registry: EngineRegistry) -> None:
+    with pytest.raises(EngineMissingError, match=r"3\.4 GB"):
+        registry.answer("absent", segment(), silent, CancelToken())
+    assert Finder.built == 0
+
+
+def test_what_an_engine_cannot_do_names_one_that_can(registry: EngineRegistry) -> None:
+    with pytest.raises(CannotDoError, match=r'"painter" cannot select by text.*finder'):
+        registry.answer("painter", segment(), silent, CancelToken())
+    with pytest.raises(CannotDoError, match=r'"finder" cannot remove.*painter'):
+        registry.answer("finder", edit(EditKind.REMOVE), silent, CancelToken())
+    with pytest.raises(CannotDoError, match=r'"painter" cannot replace'):
+        registry.answer("painter", edit(EditKind.REPLACE), silent, CancelToken())
+    with pytest.raises(CannotDoError, match="clicks"):
+        points = PointRequest(IMAGE, (Point(1, 1),))
+        registry.answer("finder", points, silent, CancelToken())
+
+
+def test_a_cancelled_job_builds_nothing(registry: EngineRegistry) -> None:
+    cancel = CancelToken()
+    cancel.cancel()
+    with pytest.raises(Cancelled):
+        registry.answer("finder", segment(), silent, cancel)
+    assert Finder.built == 0
+
+
+def test_two_engines_of_one_name_are_refused() -> None:
+    other = EngineInfo("finder", "Another", selects=False)
+    with pytest.raises(ValueError, match="finder"):
+        EngineRegistry({FINDER: Finder, other: Painter})
+
+
+def test_the_basic_engine_is_always_there() -> None:
+    first = default_registry().engines()[0]
+    assert (first.name, first.available, first.needs) == ("basic", True, "")
