@@ -152,7 +152,7 @@ QLabel[role="heading"] { color: $dim; font-size: 12px; font-weight: 600; }
 QLabel[role="heading"][on="canvas"] { color: $selected_dim; }
 QLabel[role="title"] { font-size: 17px; font-weight: 600; }
 QLabel[role="message"] {
-    background: $raised; border: 1px solid $line; border-left: 3px solid $warning;
+    background: $raised; border: 1px solid $line; border-left: 3px solid $accent;
     border-radius: ${field}px; padding: 8px 12px;
 }
 QLabel[role="strong"] { font-weight: 600; }
@@ -179,6 +179,7 @@ def stylesheet(t: Tokens) -> str:
     """The whole application's style sheet in the colours of `t`."""
     return _SHEET.substitute(
         window=t.window,
+        warning=t.warning,
         canvas=t.canvas,
         panel=t.panel,
         raised=t.raised,
