@@ -1,0 +1,359 @@
+"""The Python API: open, select, edit, save.
+
+    import ovedit
+
+    picture = ovedit.open("photo.jpg")
+    masks = picture.select("wooden bench")
+    picture.replace(masks[0], "metal bench").save("out.png")
+
+The same workflows as in the window do the work; every call is one undo step. Errors are children of
+`ovedit.errors.OVEditError`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from os import PathLike
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ovedit import settings as settings_file
+from ovedit.document import ClassMask, Document, coverage_of, masks
+from ovedit.engine.protocols import EngineProvider, Progress, silent
+from ovedit.engine.requests import EditKind, Preset
+from ovedit.errors import NothingFoundError, UsageError
+from ovedit.geometry import Rect, Size
+from ovedit.io import documents, images, openraster
+from ovedit.workflows import edit, mask_ops, segment, threshold
+from ovedit.workflows.ask import ask
+from ovedit.workflows.coverage import write_changed
+
+__all__ = ["Mask", "Picture", "open"]
+
+Array = NDArray[np.uint8]
+
+
+def open(
+    path: str | PathLike[str],
+    *,
+    engine: str | None = None,
+    preset: Preset | None = None,
+    options: Mapping[str, str] | None = None,
+    provider: EngineProvider | None = None,
+    progress: Progress = silent,
+) -> Picture:
+    """Open a picture or an OpenRaster project.
+
+    engine, preset, options: who selects and edits; None for what the settings file says.
+    provider: the engines to choose from, None for all that are installed.
+    progress: called with the fraction done, what is being done, and a preview if there is one.
+    Raises `FileError` where the file cannot be read.
+    """
+    settings = settings_file.load()
+    opened = documents.open_document(
+        Path(path), max_pixels=settings.max_pixels, history_bytes=settings.history_bytes
+    )
+    return Picture(
+        opened.document,
+        engine=engine,
+        preset=preset,
+        options=options,
+        provider=provider,
+        progress=progress,
+        exif=opened.exif,
+    )
+
+
+class Picture:
+    """A picture being edited: layers, masks and their history.
+
+    document: the document underneath, for what this class does not offer.
+    The other arguments are those of `open`; exif: camera data to write into exported files.
+    """
+
+    def __init__(
+        self,
+        document: Document,
+        *,
+        engine: str | None = None,
+        preset: Preset | None = None,
+        options: Mapping[str, str] | None = None,
+        provider: EngineProvider | None = None,
+        progress: Progress = silent,
+        exif: bytes = b"",
+    ) -> None:
+        settings = settings_file.load()
+        if provider is None:
+            from ovedit.engine.registry import default_registry
+
+            provider = default_registry()
+        self.document = document
+        self._settings = settings
+        self._provider = provider
+        self._engine = engine or settings.engine
+        self._preset: Preset = preset or settings.preset
+        self._options = {**settings.engine_options.get(self._engine, {}), **(options or {})}
+        self._progress = progress
+        self._exif = exif
+
+    @staticmethod
+    def from_array(
+        pixels: Array,
+        *,
+        name: str = "picture",
+        engine: str | None = None,
+        provider: EngineProvider | None = None,
+    ) -> Picture:
+        """A picture over pixels: (H, W, 4) or (H, W, 3) uint8, sRGB, copied.
+
+        Raises `UsageError` for any other array.
+        """
+        if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] not in (3, 4):
+            raise UsageError(
+                f"An array of shape {pixels.shape} and type {pixels.dtype} is no picture.",
+                "Give (height, width, 3 or 4) uint8.",
+            )
+        full = np.full((*pixels.shape[:2], 4), 255, np.uint8)
+        full[..., : pixels.shape[2]] = pixels
+        document = Document.from_pixels(full, name)
+        return Picture(document, engine=engine, provider=provider)
+
+    @property
+    def size(self) -> Size:
+        """Width and height in pixels."""
+        return self.document.size
+
+    @property
+    def masks(self) -> list[Mask]:
+        """All masks, in the order they were made."""
+        return [Mask(self.document, mask.id) for mask in self.document.masks]
+
+    def flattened(self) -> Array:
+        """What the picture looks like: (H, W, 4) uint8, straight alpha, sRGB; a new array."""
+        return self.document.state.flattened()
+
+    def select(
+        self, phrases: str | Sequence[str], *, threshold: float | None = None, top_k: int = 3
+    ) -> list[Mask]:
+        """Find what phrases name, comma-separated or one by one; returns the masks, best first.
+
+        threshold: score at which the masks are cut, None for the engine's choice.
+        top_k: the most candidates per phrase; see `Mask.choose`.
+        Raises `NothingFoundError` where a phrase is not found, and adds no mask then.
+        """
+        request = segment.segment_request(
+            self.document.state,
+            phrases,
+            preset=self._preset,
+            top_k=top_k,
+            threshold=threshold,
+            options=self._options,
+        )
+        result = ask(self._provider, self._engine, request, self._progress)
+        missing = [answer for answer in result.answers if not answer.found]
+        if missing:
+            said = [
+                answer.message or f"Nothing was found for “{answer.phrase}”." for answer in missing
+            ]
+            raise NothingFoundError(" ".join(said), "Try other words.")
+        outcome = segment.apply_segmentation(self.document, result)
+        return [Mask(self.document, mask_id) for mask_id in outcome.mask_ids]
+
+    def add_mask(self, coverage: Array, label: str = "") -> Mask:
+        """Add a mask of your own: (H, W) uint8 coverage of the picture's size, or (H, W) bool."""
+        full = coverage.astype(np.uint8) * 255 if coverage.dtype == bool else coverage.copy()
+        return Mask(self.document, mask_ops.add_mask(self.document, full, label=label))
+
+    def remove(
+        self,
+        mask: Mask | Iterable[Mask],
+        *,
+        seed: int = 0,
+        grow: int | None = None,
+        feather: int | None = None,
+    ) -> Picture:
+        """Remove what the mask covers, as a new layer; returns the picture itself.
+
+        grow, feather: pixels, None for what suits the picture. Raises `EngineError` where the
+        engine cannot do it; then nothing is changed.
+        """
+        return self._edit(EditKind.REMOVE, mask, "", "", seed, grow, feather)
+
+    def replace(
+        self,
+        mask: Mask | Iterable[Mask],
+        prompt: str,
+        *,
+        negative_prompt: str = "",
+        seed: int = 0,
+        grow: int | None = None,
+        feather: int | None = None,
+    ) -> Picture:
+        """Put what the prompt names in place of what the mask covers. See `remove`."""
+        return self._edit(EditKind.REPLACE, mask, prompt, negative_prompt, seed, grow, feather)
+
+    def restyle(
+        self,
+        mask: Mask | Iterable[Mask],
+        prompt: str,
+        *,
+        negative_prompt: str = "",
+        seed: int = 0,
+        grow: int | None = None,
+        feather: int | None = None,
+    ) -> Picture:
+        """Give what the mask covers another colour or material. See `remove`."""
+        return self._edit(EditKind.RESTYLE, mask, prompt, negative_prompt, seed, grow, feather)
+
+    def undo(self) -> Picture:
+        """Take the last call back. Raises `DocumentError` where there is none."""
+        self.document.undo()
+        return self
+
+    def redo(self) -> Picture:
+        """Do the last undone call again. Raises `DocumentError` where there is none."""
+        self.document.redo()
+        return self
+
+    def save(self, path: str | PathLike[str], *, quality: int | None = None) -> Path:
+        """Write the picture: flattened as .png, .jpg, .webp or .tif, with all layers as .ora.
+
+        quality: 1 to 100 for JPEG and WebP, None for what the settings file says.
+        Raises `FileError` where that cannot be done; an older file stays whole then.
+        """
+        target = Path(path)
+        if target.suffix.lower() == ".ora":
+            openraster.save_project(target, self.document.state, exif=self._exif)
+            return target
+        kind = images.export_format(target)
+        usual = {"jpeg": self._settings.jpeg_quality, "webp": self._settings.webp_quality}
+        options = images.ExportOptions(kind, quality or usual.get(kind, 100))
+        images.write_image(target, self.flattened(), options, exif=self._exif)
+        return target
+
+    def _edit(
+        self,
+        kind: EditKind,
+        mask: Mask | Iterable[Mask],
+        prompt: str,
+        negative_prompt: str,
+        seed: int,
+        grow: int | None,
+        feather: int | None,
+    ) -> Picture:
+        chosen = [mask] if isinstance(mask, Mask) else list(mask)
+        if not chosen:
+            raise UsageError("There is no mask to edit.", "Select something first.")
+        plan = edit.plan_edit(
+            self.document.state,
+            [each.id for each in chosen],
+            kind,
+            prompt=prompt,
+            negative_prompt=negative_prompt,
+            seed=seed,
+            preset=self._preset,
+            engine=self._engine,
+            grow=grow,
+            feather=feather,
+            options=self._options,
+        )
+        result = ask(self._provider, self._engine, plan.request, self._progress)
+        edit.apply_edit(self.document, plan, result)
+        return self
+
+    def __repr__(self) -> str:
+        layers = ", ".join(layer.name for layer in self.document.layers)
+        return f"<Picture {self.size.width} × {self.size.height}: {layers}>"
+
+
+class Mask:
+    """A soft mask of a picture. It follows the document: undo an edit, and it shows that.
+
+    Every property raises `DocumentError` once the mask is gone from the picture.
+    """
+
+    def __init__(self, document: Document, mask_id: str) -> None:
+        self._document = document
+        self.id = mask_id
+
+    @property
+    def label(self) -> str:
+        """What the mask is called."""
+        return self._mask.label
+
+    @property
+    def score(self) -> float | None:
+        """The engine's confidence in [0, 1], None for a mask made by hand."""
+        return self._mask.score
+
+    @property
+    def bounds(self) -> Rect:
+        """The smallest rectangle with all that is covered."""
+        return masks.bounds(self.array)
+
+    @property
+    def array(self) -> Array:
+        """Coverage: (H, W) uint8, 0 outside to 255 inside. Assign one to correct the mask."""
+        return self._document.state.coverage(self.id)
+
+    @array.setter
+    def array(self, coverage: Array) -> None:
+        before = self.array
+        if coverage.shape != before.shape or coverage.dtype != np.uint8:
+            raise UsageError(
+                f"An array of shape {coverage.shape} and type {coverage.dtype} is no mask of this "
+                "picture.",
+                f"Give {before.shape} uint8.",
+            )
+        whole = self._document.size.rect
+        with self._document.transaction(f"Correct “{self.label}”") as tx:
+            write_changed(tx, coverage_of(self.id), whole, before, coverage)
+
+    @property
+    def threshold(self) -> float:
+        """Score at which the mask is cut. Assign another: no engine runs, corrections stay."""
+        return self._mask.threshold
+
+    @threshold.setter
+    def threshold(self, value: float) -> None:
+        threshold.set_threshold(self._document, self.id, value)
+
+    @property
+    def candidates(self) -> int:
+        """How many candidates the engine offered; `choose` another one."""
+        return len(self._mask.candidates)
+
+    def choose(self, index: int) -> Mask:
+        """Show the engine's candidate number `index`, 0 being the best."""
+        segment.choose_candidate(self._document, self.id, index)
+        return self
+
+    def grow(self, pixels: float) -> Mask:
+        """Grow the mask evenly."""
+        mask_ops.grow(self._document, [self.id], pixels=pixels)
+        return self
+
+    def shrink(self, pixels: float) -> Mask:
+        """Shrink the mask evenly."""
+        mask_ops.shrink(self._document, [self.id], pixels=pixels)
+        return self
+
+    def feather(self, pixels: float) -> Mask:
+        """Soften the mask's edge."""
+        mask_ops.feather(self._document, [self.id], pixels=pixels)
+        return self
+
+    def invert(self) -> Mask:
+        """Cover what was not covered, and the other way round."""
+        mask_ops.invert(self._document, [self.id])
+        return self
+
+    @property
+    def _mask(self) -> ClassMask:
+        return self._document.state.mask(self.id)
+
+    def __repr__(self) -> str:
+        score = "" if self.score is None else f" {self.score:.2f}"
+        return f"<Mask “{self.label}”{score}>"
