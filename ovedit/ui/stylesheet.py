@@ -105,6 +105,7 @@ ComboBox {
 ComboBox:hover { background: $raised_hover; }
 ComboBox:focus { border-color: $accent; }
 ComboBox:disabled { color: $disabled; }
+ComboBox { combobox-popup: 0; }
 ComboBox::drop-down { border: 0; width: 22px; }
 ComboBox::down-arrow { image: none; }
 QComboBox QAbstractItemView {

@@ -29,7 +29,7 @@ def _ink(pixels: np.ndarray) -> str:
 
 
 def test_what_the_window_needs_is_there() -> None:
-    needed = {  # fmt: skip
+    needed = {
         "move",
         "pan",
         "zoom",

@@ -171,9 +171,11 @@ class LayersPanel(QWidget):
         self.blend_combo = ComboBox("Blend mode")
         for key, name in blend_modes:
             self.blend_combo.addItem(name, key)
-        self.blend_combo.setMinimumWidth(92)
+        self.blend_combo.setFixedWidth(116)
+        self.blend_combo.setToolTip("Blend mode")
         self.blend_combo.activated.connect(self._blend_chosen)
-        self.opacity = LabelledSlider("Opacity", 0, 100, unit="%")
+        self.opacity = LabelledSlider("Opacity", 0, 100, unit="%", show_name=False)
+        self.opacity.setToolTip("Opacity")
         self.opacity.moved.connect(lambda v: self._opacity(v, self.opacity_moved))
         self.opacity.committed.connect(lambda v: self._opacity(v, self.opacity_committed))
         line = QHBoxLayout(self._settings)
