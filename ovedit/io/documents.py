@@ -1,0 +1,57 @@
+"""Opening whatever a person names: a picture or a project, told apart by content."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from ovedit.document import Document
+from ovedit.io.images import MAX_PIXELS, read_image
+from ovedit.io.openraster import is_project, load_project
+
+__all__ = ["OpenedDocument", "is_project", "open_document"]
+
+
+@dataclass(frozen=True, eq=False)
+class OpenedDocument:
+    """A document and where it came from.
+
+    kind: "image" or "project": only a project can be saved back to `path`.
+    notes: sentences for the person on what was changed in reading.
+    exif: camera data, to be kept in what is saved and exported.
+    """
+
+    document: Document
+    path: Path
+    kind: Literal["image", "project"]
+    notes: tuple[str, ...] = ()
+    exif: bytes = b""
+
+
+def open_document(
+    path: Path | str, *, max_pixels: int = MAX_PIXELS, history_bytes: int = 1 << 30
+) -> OpenedDocument:
+    """Open a picture as a document of one layer, or a project with all that was in it.
+
+    history_bytes: memory for undo. Raises `FileError` (see its children) in one clear sentence;
+    nothing is half open then.
+    """
+    path = Path(path)
+    if not is_project(path):
+        image = read_image(path, max_pixels=max_pixels)
+        document = Document.from_pixels(
+            image.pixels, path.stem or image.name, history_bytes=history_bytes
+        )
+        return OpenedDocument(document, path, "image", image.notes, image.exif)
+    project = load_project(path, max_pixels=max_pixels)
+    document = Document(
+        project.size, project.structure, project.surfaces, history_bytes=history_bytes
+    )
+    known = {layer.id for layer in document.layers}
+    masks = {mask.id for mask in document.masks}
+    document.set_current(
+        layer=project.current_layer if project.current_layer in known else None,
+        masks=tuple(mask for mask in project.current_masks if mask in masks),
+    )
+    return OpenedDocument(document, path, "project", project.notes, project.exif)
