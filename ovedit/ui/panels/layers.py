@@ -42,6 +42,7 @@ class _LayerLine(Row):
 
     def __init__(self, row_id: str, panel: LayersPanel) -> None:
         super().__init__(row_id)
+        self._shown: LayerRow | None = None
         self._locked = False
         self._eye = IconButton("eye-off", "Show", on="eye", role="toggle", checkable=True, row=True)
         self._eye.clicked.connect(lambda on: panel.visibility_changed.emit(row_id, on))
@@ -73,6 +74,9 @@ class _LayerLine(Row):
 
     def show_layer(self, layer: LayerRow) -> None:
         """Show the layer as it is now."""
+        if self._shown == layer:
+            return
+        self._shown = layer
         self.name_label.set_text(layer.name, f"· {layer.detail}" if layer.detail else "")
         self._thumbnail.set_image(layer.thumbnail)
         self._rerun.setVisible(layer.rerunnable)

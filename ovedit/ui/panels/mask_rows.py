@@ -138,6 +138,7 @@ class MaskLine(ScoredRow):
 
     def __init__(self, row_id: str) -> None:
         super().__init__(row_id)
+        self._shown: tuple[MaskRow, bool] | None = None
         self._accepted = False
         self._swatch = Swatch()
         self._fold = IconButton("chevron-down", "Fold the instances", row=True)
@@ -170,6 +171,9 @@ class MaskLine(ScoredRow):
 
     def show_mask(self, mask: MaskRow, folded: bool) -> None:
         """Show the mask as it is now."""
+        if self._shown == (mask, folded):
+            return
+        self._shown = (mask, folded)
         count = len(mask.instances)
         self.name_label.set_text(mask.name, f"· {count} instances" if count else "")
         self._swatch.set_colour(mask.colour)
@@ -224,6 +228,7 @@ class InstanceLine(ScoredRow):
 
     def __init__(self, row_id: str) -> None:
         super().__init__(row_id)
+        self._shown: InstanceRow | None = None
         self.tick = Tick()
         self.tick.clicked.connect(self.ticked)
         self.line.setContentsMargins(_INDENT, 0, 12, 0)
@@ -234,6 +239,9 @@ class InstanceLine(ScoredRow):
 
     def show_instance(self, instance: InstanceRow) -> None:
         """Show the instance as it is now."""
+        if self._shown == instance:
+            return
+        self._shown = instance
         self.name_label.set_text(instance.name)
         self.tick.setChecked(instance.ticked)
         self.tick.setAccessibleName(f"Use {instance.name}")

@@ -25,10 +25,13 @@ from ovedit.ui.theme import tokens
 
 def set_role(widget: QWidget, **properties: str | bool) -> None:
     """Set style-sheet properties (`role="dim"`, `primary=True`) and have them take effect."""
+    changed = False
     for name, value in properties.items():
         text = str(value).lower() if isinstance(value, bool) else value
-        widget.setProperty(name, text)
-    if widget.testAttribute(Qt.WidgetAttribute.WA_WState_Polished):
+        if widget.property(name) != text:
+            widget.setProperty(name, text)
+            changed = True
+    if changed and widget.testAttribute(Qt.WidgetAttribute.WA_WState_Polished):
         widget.style().unpolish(widget)
         widget.style().polish(widget)
 
