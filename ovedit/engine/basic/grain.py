@@ -220,7 +220,9 @@ def sheen_of(finish: Finish, length: float, seed: int) -> Grain:
     # Bands are smooth: they are made small and enlarged.
     factor = 8
     wide = min(0.035 * length, TILE / 12) / factor
-    tiles = _oriented(rng, ((1.0, wide, 0.9 * wide), (0.5, 0.3 * wide, 0.8 * wide)), TILE // factor)
+    tiles = _oriented(
+        rng, ((1.0, 0.9 * wide, 1.6 * wide), (0.6, 0.25 * wide, 1.4 * wide)), TILE // factor
+    )
     tiles = np.tanh(0.8 * tiles) * np.float32(finish.sheen)
     return Grain(np.stack([_enlarged(tile, factor) for tile in tiles]))
 

@@ -103,7 +103,7 @@ _EXTRAS: dict[str, dict[str, object]] = {
         "shade": 1.2,
         "pull": 0.85,
         "reflect": 17.0,
-        "sheen": 9.0,
+        "sheen": 13.0,
         "rim": 26.0,
         "tint": 0.12,
         "keep_texture": 0.08,
@@ -113,7 +113,7 @@ _EXTRAS: dict[str, dict[str, object]] = {
         "gloss": 14.0,
         "pull": 0.8,
         "reflect": 15.0,
-        "sheen": 9.0,
+        "sheen": 13.0,
         "rim": 20.0,
         "keep_texture": 0.08,
     },
@@ -122,7 +122,7 @@ _EXTRAS: dict[str, dict[str, object]] = {
         "gloss": 16.0,
         "pull": 0.85,
         "reflect": 18.0,
-        "sheen": 9.0,
+        "sheen": 13.0,
         "rim": 24.0,
         "tint": 0.12,
         "keep_texture": 0.08,
@@ -222,7 +222,7 @@ def finish_of(material: Material) -> Finish:
         name=material.word if specific else material.name,
         lightness=None if keep >= 1 else lightness,
         pull=0.75 if keep < 0.5 else 0.2,
-        ramp=Ramp.through(material.colours) if keep < 0.5 else None,
+        ramp=Ramp.through(_COLOURS.get(material.word, material.colours)) if keep < 0.5 else None,
         keep_chroma=keep,
         shade=look.contrast,
         gloss=34 * look.specular,
@@ -254,6 +254,12 @@ _VARIANT_WORDS: dict[str, tuple[str, ...]] = {
     "fabric": ("denim", "velvet"),
     "paper": ("cardboard", "carton"),
 }  # fmt: skip
+
+# Outdoors and by windows bare metal mirrors the sky, which makes it cooler than its own grey.
+_COLOURS: dict[str, tuple[tuple[int, int, int], ...]] = {
+    "metal": ((38, 43, 50), (94, 102, 112), (158, 167, 177), (222, 228, 234)),
+    "metallic": ((38, 43, 50), (94, 102, 112), (158, 167, 177), (222, 228, 234)),
+}
 
 _STUFF: dict[str, Finish] = {
     "snow": Finish("snow", 92.0, 0.92, keep_texture=0.35, shade=0.7, pattern="sparkle", size=2.0,

@@ -188,7 +188,7 @@ class _Painter:
         if self.paint is not None:
             wanted = float(np.clip(wanted, self.paint.low, self.paint.high))
         body = _bend(base, middle, wanted)
-        body = wanted + finish.shade * (body - wanted)
+        body = _kneed(wanted + finish.shade * (body - wanted), wanted + 14)
         if finish.polish:
             # A mirror shows a slight turn of a face as a large step of light.
             turn = np.tanh((base - middle) / np.float32(max(0.22 * (s.high - s.low), 5.0)))
@@ -306,6 +306,13 @@ def _shoulder(light: Floats) -> Floats:
     """L* with soft ends, so that highlights and shadows keep their shape."""
     high = np.where(light > 80, 80 + 18 * np.tanh((light - 80) / 18), light)
     return np.where(high < 16, 16 * np.exp(np.minimum(high - 16, 0) / 16), high).astype(np.float32)
+
+
+def _kneed(light: Floats, knee: float) -> Floats:
+    """Compress above `knee`, so that what was white takes on the new colour."""
+    knee = float(np.clip(knee, 50, 82))
+    span = np.float32(98 - knee)
+    return np.where(light > knee, knee + 0.62 * span * np.tanh((light - knee) / span), light)
 
 
 def _smooth(low: float, high: float, x: Floats) -> Floats:

@@ -146,7 +146,7 @@ def analyse(lightness: Floats, mask: NDArray[np.uint8], flatten: bool,
 
     target = light
     if flatten:
-        step = max(1.0, extent * 0.005)
+        step = max(1.0, extent * 0.007)
         target = _directional_median(light, solid.astype(np.float32), cosine, sine, step)
         cancel.check()
     radius = max(2, round(extent * (0.004 if flatten else 0.01)))
