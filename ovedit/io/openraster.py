@@ -31,7 +31,7 @@ from ovedit.document import (
     pixels_of,
 )
 from ovedit.errors import FileError, UnsupportedFileError
-from ovedit.geometry import Rect, Size
+from ovedit.geometry import Size
 from ovedit.io import layer_stack, project_describe, project_restore
 from ovedit.io.archive import Archive
 from ovedit.io.atomic import atomic_write
@@ -47,7 +47,6 @@ _MERGED = "mergedimage.png"
 _THUMBNAIL = "Thumbnails/thumbnail.png"
 _THUMBNAIL_SIDE = 256
 _TEXT_LIMIT = 1 << 26
-_BAND = 512
 
 Array = NDArray[np.uint8]
 
@@ -165,11 +164,7 @@ def _write(
 
 def _merged(state: DocumentState) -> tuple[bytes, bytes]:
     """The flattened picture and its thumbnail as PNG."""
-    size = state.size
-    picture = np.empty((size.height, size.width, 4), np.uint8)
-    for top in range(0, size.height, _BAND):
-        band = Rect(0, top, size.width, min(_BAND, size.height - top))
-        picture[band.slices] = state.flattened(band)
+    picture = state.flattened()
     small = Image.fromarray(picture)
     small.thumbnail((_THUMBNAIL_SIDE, _THUMBNAIL_SIDE), reducing_gap=2.0)
     if picture[..., 3].min() == 255:
