@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from ovedit.engine.basic import vocabulary
 from ovedit.engine.basic.grammar import Attributes, Side, Tone
-from ovedit.engine.basic.regions import Floats, Scene, cell_lab
+from ovedit.engine.basic.raster import Floats, blurred
+from ovedit.engine.basic.regions import Scene, cell_lab
 from ovedit.engine.basic.vocabulary import BASIC_COLOURS, Material, NamedColour, Rgb, Stuff
 
 _FLOOR = 0.02
@@ -144,13 +145,13 @@ def _texture_fit(scene: Scene, low: float, high: float) -> Floats:
     the smoothest place nearby, what should be rough by its mean.
     """
     mean = scene.averaged(scene.contrast)
-    least = cv2.erode(scene.contrast, np.ones((11, 11), np.uint8))
+    least = np.asarray(cv2.erode(scene.contrast, np.ones((11, 11), np.uint8)), np.float32)
     return within(mean, low, np.inf) * within(np.minimum(least, mean), 0.0, high)
 
 
 def _smooth(scene: Scene, values: Floats) -> Floats:
     """The pixel's own surroundings and its superpixel's mean: detail without noise."""
-    return 0.6 * cv2.blur(values, (3, 3)) + 0.4 * scene.averaged(values)
+    return 0.6 * blurred(values, 3) + 0.4 * scene.averaged(values)
 
 
 def _nearest(colours: tuple[Rgb, ...], scale: float) -> Floats:
@@ -174,7 +175,7 @@ def _nearest(colours: tuple[Rgb, ...], scale: float) -> Floats:
 
 def _to_lab(colours: Iterable[Rgb]) -> NDArray[np.float32]:
     rgb = np.array([list(colours)], np.float32) / 255
-    return cv2.cvtColor(rgb, cv2.COLOR_RGB2Lab)[0]
+    return np.asarray(cv2.cvtColor(rgb, cv2.COLOR_RGB2Lab)[0], np.float32)
 
 
 @cache

@@ -7,13 +7,19 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from ovedit.engine.basic.evidence import at_side
 from ovedit.engine.basic.grammar import Position, Size
-from ovedit.engine.basic.regions import Floats, Indices
-
-Mask = NDArray[np.bool_]
+from ovedit.engine.basic.raster import (
+    Floats,
+    Indices,
+    Mask,
+    components,
+    dilated,
+    disc,
+    eroded,
+    square,
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,8 +27,8 @@ class Thing:
     """One connected thing: parts with small gaps between them belong together.
 
     mask: (h, w) bool. area: pixels. box: left, top, right, bottom, half-open. centre: x and y in
-    [0, 1] of the picture. mass: sum of the labels' likelihood. salience: how much it stands out, mean in [0, 1].
-    rim: share of the picture's rim that it touches, in [0, 1].
+    [0, 1] of the picture. mass: sum of the labels' likelihood. salience: how much it
+    stands out, mean in [0, 1]. rim: share of the picture's rim that it touches, in [0, 1].
     """
 
     mask: Mask
@@ -51,16 +57,17 @@ def things(
 ) -> list[Thing]:
     """The connected things where `label` reaches 0.5, by merit, best first.
 
-    strength: (h, w) likelihood summed up in `mass`. standing_out: (h, w) in [0, 1]. gap: parts up to this many pixels apart are
-    one thing, unless they fit much less. neck: bodies joined by something thinner than twice this
-    are several things. least: share of the largest thing's area under which a thing is a speck.
+    strength: (h, w) likelihood summed up in `mass`. standing_out: (h, w) in [0, 1].
+    gap: parts up to this many pixels apart are one thing, unless they fit much less. neck: bodies
+    joined by something thinner than twice this are several things.
+    least: share of the largest thing's area under which a thing is a speck.
     attached: pixels (h, w) bool that each go with the thing they touch, whatever their strength.
     """
     mask = label >= 0.5
     if not mask.any():
         return []
     body = mask if attached is None else mask & ~attached
-    parts, count = _split(body, neck) if neck else _components(body)
+    parts, count = _split(body, neck) if neck else components(body)
     parts, count = _joined(parts, count, strength, gap)
     if attached is not None:
         _attach(parts, count, mask & attached)
@@ -95,16 +102,6 @@ def things(
     return sorted(found, key=lambda thing: -thing.merit)
 
 
-def _components(mask: Mask) -> tuple[Indices, int]:
-    count, parts = cv2.connectedComponents(mask.astype(np.uint8), connectivity=8)
-    return parts, count
-
-
-def _disc(radius: int) -> NDArray[np.uint8]:
-    side = 2 * radius + 1
-    return cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side)).astype(np.uint8)
-
-
 def _joined(parts: Indices, count: int, strength: Floats, gap: int) -> tuple[Indices, int]:
     """Parts up to `gap` apart made one; a part that fits much less than its group is left out."""
     areas = np.bincount(parts.ravel(), minlength=count)
@@ -114,8 +111,8 @@ def _joined(parts: Indices, count: int, strength: Floats, gap: int) -> tuple[Ind
         sizeable[0] = False
         weak = fits < 0.6 * fits[sizeable].max(initial=0)
         return np.where(weak[parts], 0, parts).astype(np.int32), count
-    near = cv2.dilate((parts > 0).astype(np.uint8), _disc(max(1, gap // 2))) > 0
-    groups, group_count = _components(near)
+    near = dilated(parts > 0, disc(max(1, gap // 2)))
+    groups, group_count = components(near)
     group_of = np.zeros(count, np.int64)
     group_of[parts.ravel()] = groups.ravel()
     group_of[0] = 0
@@ -137,9 +134,9 @@ def _split(mask: Mask, neck: int) -> tuple[Indices, int]:
     What lies beyond the bodies goes with the body it hangs under or stands on (a trunk), and is a
     thing of its own where it runs off sideways (a hedge behind two trees).
     """
-    bodies, count = _components(cv2.erode(mask.astype(np.uint8), _disc(neck)) > 0)
+    bodies, count = components(eroded(mask, disc(neck)))
     if count < 3:
-        return _components(mask)
+        return components(mask)
     sizes = np.bincount(bodies.ravel(), minlength=count)
     small = np.flatnonzero(sizes < 0.05 * sizes[1:].max())
     bodies[np.isin(bodies, small)] = 0
@@ -147,10 +144,11 @@ def _split(mask: Mask, neck: int) -> tuple[Indices, int]:
     distance, nearest = cv2.distanceTransformWithLabels(
         (~body).astype(np.uint8), cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
     )
+    nearest = nearest.astype(np.int64)
     owner = np.zeros(int(nearest.max()) + 1, np.int32)
     owner[nearest[body]] = bodies[body]
     parts = np.where(mask & (distance <= 2.5 * neck), owner[nearest], 0).astype(np.int32)
-    rest, rest_count = _components(mask & (parts == 0))
+    rest, rest_count = components(mask & (parts == 0))
     grown = cv2.dilate(parts.astype(np.float32), np.ones((3, 3), np.uint8)).astype(np.int32)
     for index in range(1, rest_count):
         piece = rest == index
@@ -168,10 +166,10 @@ def _split(mask: Mask, neck: int) -> tuple[Indices, int]:
 def _attach(parts: Indices, count: int, attached: Mask) -> None:
     """Give every connected piece of `attached` to the largest part that it touches, in place."""
     areas = np.bincount(parts.ravel(), minlength=count)
-    pieces, piece_count = _components(attached)
+    pieces, piece_count = components(attached)
     for index in range(1, piece_count):
         piece = pieces == index
-        ring = cv2.dilate(piece.astype(np.uint8), np.ones((11, 11), np.uint8)) > 0
+        ring = dilated(piece, square(11))
         touched = np.unique(parts[ring])
         touched = touched[touched > 0]
         if len(touched):
@@ -180,7 +178,7 @@ def _attach(parts: Indices, count: int, attached: Mask) -> None:
 
 def _without_pinholes(mask: Mask) -> Mask:
     """The mask with holes filled that are too small to be meant (highlights, knots)."""
-    holes, count = _components(~mask)
+    holes, count = components(~mask)
     areas = np.bincount(holes.ravel(), minlength=count)
     areas[0] = areas.max(initial=0)
     tiny = np.flatnonzero(areas < 0.002 * mask.sum())
@@ -197,10 +195,9 @@ def choose(
     """
     chosen = list(found)
     for size in sizes:
-        chosen.sort(key=lambda thing: -_extent(thing, size))
+        chosen = _ordered_by(chosen, size)
         if plural:
-            half = _extent(chosen[0], size) * 0.5 if chosen else 0
-            chosen = [thing for thing in chosen if _extent(thing, size) >= half]
+            chosen = _as_large(chosen, size)
     for position in positions:
         if position.rank is not None:
             ordered = sorted(_sizeable(chosen), key=lambda thing: _from(position, thing))
@@ -228,6 +225,17 @@ def _sizeable(found: Sequence[Thing]) -> list[Thing]:
     return [thing for thing in found if thing.area >= 0.1 * largest]
 
 
+def _ordered_by(found: Sequence[Thing], size: Size) -> list[Thing]:
+    return sorted(found, key=lambda thing: -_extent(thing, size))
+
+
+def _as_large(ordered: Sequence[Thing], size: Size) -> list[Thing]:
+    """Those at least half as large as the first, in the sense of `size`."""
+    extents = [_extent(thing, size) for thing in ordered]
+    pairs = zip(ordered, extents, strict=True)
+    return [thing for thing, extent in pairs if extent >= 0.5 * extents[0]]
+
+
 def _extent(thing: Thing, size: Size) -> float:
     left, top, right, bottom = thing.box
     return {
@@ -242,7 +250,8 @@ def _extent(thing: Thing, size: Size) -> float:
 def _from(position: Position, thing: Thing) -> float:
     x, y = thing.centre
     side = position.side.split()[-1]
-    return {"left": x, "right": -x, "top": y, "bottom": -y}.get(side, np.hypot(x - 0.5, y - 0.5))
+    along = {"left": x, "right": -x, "top": y, "bottom": -y}
+    return along[side] if side in along else float(np.hypot(x - 0.5, y - 0.5))
 
 
 def _fits(position: Position, thing: Thing) -> float:

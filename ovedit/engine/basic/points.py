@@ -17,9 +17,18 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ovedit.engine.basic.refine import THRESHOLD, score_values, sharpen
+from ovedit.engine.basic.raster import (
+    Floats,
+    Mask,
+    components,
+    dilated,
+    otsu,
+    shrunk,
+    square,
+)
+from ovedit.engine.basic.refine import THRESHOLD, Detail, sharpen
 from ovedit.engine.basic.regiongraph import RegionGraph
-from ovedit.engine.basic.regions import Floats, colour_cells, opaque, working_size
+from ovedit.engine.basic.regions import colour_cells, opaque, working_size
 from ovedit.engine.protocols import CancelToken, Progress
 from ovedit.engine.requests import (
     MaskCandidate,
@@ -63,7 +72,9 @@ def segment_points(request: PointRequest, progress: Progress, cancel: CancelToke
     label = _held_together(canvas, label, request.points, box, request.mask)
     cancel.check()
     progress(0.8, "Drawing the edge")
-    values = _at_detail(request.image, canvas, label, likelihood)
+    detail = Detail.of(request.image, DETAIL_SIDE)
+    reach = dilated(label >= 0.4, square(5))
+    values = detail.score_map(label, reach, likelihood, trust_colour=0.2)
     cancel.check()
     inside = label >= 0.5
     clear = float(np.abs(2 * likelihood[inside] - 1).mean()) if inside.any() else 0.0
@@ -93,6 +104,10 @@ class _Canvas:
     def shape(self) -> tuple[int, int]:
         return self.rgb.shape[0], self.rgb.shape[1]
 
+    @property
+    def size(self) -> tuple[int, int]:
+        return self.rgb.shape[1], self.rgb.shape[0]
+
     def at(self, point: Point) -> tuple[int, int]:
         """Row and column of a document point, the nearest one where it lies outside."""
         height, width = self.shape
@@ -118,7 +133,7 @@ class _CanvasCache:
     def canvas(self, image: Pixels) -> _Canvas:
         height, width = image.shape[:2]
         size = working_size(width, height, WORKING_SIDE)
-        small = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+        small = shrunk(image, size)
         key = hashlib.blake2b(small.tobytes(), digest_size=16)
         key.update(repr((image.shape, size)).encode())
         with self._lock:
@@ -143,7 +158,7 @@ def _likelihood(
     plus, minus = far.copy(), far.copy()
     before = np.zeros(canvas.shape, np.float32)
     if mask is not None:
-        before += cv2.resize(mask, canvas.shape[::-1], interpolation=cv2.INTER_AREA)
+        before += shrunk(mask, canvas.size)
         before /= 255
     for point in points:
         # What the mask already holds needs no plus point to reach further.
@@ -169,26 +184,25 @@ def _likelihood(
     return (result * (canvas.visible > 0.02)).astype(np.float32)
 
 
-def _from_outside(canvas: _Canvas, inside: NDArray[np.bool_]) -> Floats:
+def _from_outside(canvas: _Canvas, inside: Mask) -> Floats:
     """How far each pixel is from what lies around the box, (h, w); 1 parts near from far."""
     graph = canvas.graph
     share = np.bincount(graph.labels.ravel(), inside.ravel(), len(graph.areas)) / graph.areas
     around = np.flatnonzero(share < 0.5)
     if not len(around):
         return np.full(canvas.shape, 2.0, np.float32)
-    near = cv2.dilate(inside.astype(np.uint8), np.ones((25, 25), np.uint8)) > 0
+    near = dilated(inside, square(25))
     ring = np.intersect1d(around, np.unique(graph.labels[near]))
     distances = graph.distances((ring if len(ring) else around).tolist())
     within = distances[share >= 0.5]
     if not len(within) or float(within.max()) < 1e-3:
         return np.full(canvas.shape, 2.0, np.float32)
-    levels = np.clip(within / within.max() * 255, 0, 255).astype(np.uint8)
-    cut, _ = cv2.threshold(levels, 0, 255, cv2.THRESH_BINARY + cv2.THRESH_OTSU)
-    parting = max(float(cut) / 255 * 0.7, 0.1) * float(within.max())
+    farthest = float(within.max())
+    parting = max(0.7 * otsu(within, farthest), 0.1) * farthest
     return np.minimum(distances / parting, 3.0)[graph.labels].astype(np.float32)
 
 
-def _box_mask(canvas: _Canvas, box: Rect) -> NDArray[np.bool_]:
+def _box_mask(canvas: _Canvas, box: Rect) -> Mask:
     inside = np.zeros(canvas.shape, bool)
     wide, high = canvas.scale
     top, left = int(box.y * high), int(box.x * wide)
@@ -217,7 +231,7 @@ def _held_together(
     mask: NDArray[np.uint8] | None,
 ) -> Floats:
     """The label without pieces that neither a plus point, the box nor the mask so far asks for."""
-    count, parts = cv2.connectedComponents((label >= 0.5).astype(np.uint8), connectivity=4)
+    parts, count = components(label >= 0.5, connectivity=4)
     areas = np.bincount(parts.ravel(), minlength=count)
     kept = np.zeros(count, bool)
     clicked = [parts[canvas.at(point)] for point in points if point.positive]
@@ -227,10 +241,10 @@ def _held_together(
     elif box:
         kept |= areas >= 0.2 * areas[1:].max(initial=0)
     if mask is not None and mask.any():
-        held = cv2.resize(mask, canvas.shape[::-1], interpolation=cv2.INTER_AREA) > 127
+        held = shrunk(mask, canvas.size) > 127
         kept |= np.bincount(parts.ravel(), held.ravel(), count) > 0.3 * areas
         # A minus point that takes most of a piece of the mask is meant to take all of it.
-        pieces_count, pieces = cv2.connectedComponents(held.astype(np.uint8), connectivity=4)
+        pieces, pieces_count = components(held, connectivity=4)
         whole = np.bincount(pieces.ravel(), minlength=pieces_count)
         left = np.bincount(pieces[label >= 0.5], minlength=pieces_count)
         crumbs = (left < 0.2 * whole)[pieces] & held
@@ -238,37 +252,6 @@ def _held_together(
         kept[clicked] = True
     kept[0] = True
     return np.where(kept[parts], label, np.minimum(label, 0.2))
-
-
-def _at_detail(
-    image: Pixels, canvas: _Canvas, label: Floats, likelihood: Floats
-) -> NDArray[np.float16]:
-    """Score map (h, w) float16 with the edges of the picture at `DETAIL_SIDE`."""
-    height, width = image.shape[:2]
-    size = working_size(width, height, DETAIL_SIDE)
-    small = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
-    rgb = opaque(small)
-    start = cv2.resize(label, size, interpolation=cv2.INTER_LINEAR)
-    inside = start.copy()
-    rows, columns = np.nonzero(start >= 0.3)
-    if len(rows):
-        pad = 12
-        window = (
-            slice(max(0, int(rows.min()) - pad), int(rows.max()) + pad + 1),
-            slice(max(0, int(columns.min()) - pad), int(columns.max()) + pad + 1),
-        )
-        part = np.ascontiguousarray(rgb[window])
-        near = cv2.dilate((start[window] >= 0.4).astype(np.uint8), np.ones((7, 7), np.uint8)) > 0
-        inside[window] = sharpen(
-            part,
-            colour_cells(part),
-            start[window],
-            fixed=np.where(near, 0, -8).astype(np.float32),
-            rounds=1,
-            trust_colour=0.2,
-        )
-    underlying = cv2.resize(likelihood, size, interpolation=cv2.INTER_LINEAR)
-    return score_values(inside, underlying, small[..., 3].astype(np.float32) / 255)
 
 
 def _reason(points: tuple[Point, ...], box: Rect | None) -> str:

@@ -9,11 +9,22 @@ the time, keeps thin parts such as slats and branches, and gives soft labels.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ovedit.engine.basic.regions import CELL_BITS, Floats, Indices
+from ovedit.engine.basic.raster import (
+    Floats,
+    Indices,
+    Mask,
+    box_of,
+    guided,
+    shrunk,
+    stretched,
+)
+from ovedit.engine.basic.regions import CELL_BITS, colour_cells, opaque, working_size
 from ovedit.engine.requests import Pixels
 
 THRESHOLD = 0.5
@@ -31,9 +42,9 @@ def colour_model(cells: Indices, weights: Floats) -> Floats:
     for axis in range(3):
         turned = np.moveaxis(counts, axis, 0)
         flat = np.ascontiguousarray(turned).reshape(side, -1)
-        blurred = cv2.filter2D(flat, -1, kernel, borderType=cv2.BORDER_REPLICATE)
+        blurred = np.asarray(cv2.filter2D(flat, -1, kernel, borderType=cv2.BORDER_REPLICATE))
         counts = np.moveaxis(blurred.reshape(turned.shape), 0, axis)
-    return counts.ravel()
+    return np.asarray(counts.ravel(), np.float32)
 
 
 def logit(probability: Floats, limit: float = _MOST_LOGIT) -> Floats:
@@ -83,8 +94,50 @@ def sharpen(
 
 def smooth(rgb: Pixels, values: Floats, radius: int, contrast: float) -> Floats:
     """Guided filter: values follow edges of the picture stronger than `contrast` grey levels."""
-    filtered = cv2.ximgproc.guidedFilter(rgb, values.astype(np.float32), radius, contrast**2)
-    return np.clip(filtered, 0, 1)
+    return np.clip(guided(rgb, values, radius, contrast**2), 0, 1)
+
+
+@dataclass(frozen=True, eq=False)
+class Detail:
+    """A picture at the resolution of its score maps.
+
+    rgb: (h, w, 3) uint8. cells: (h, w) int32, colour table cells. visible: (h, w) float32 alpha.
+    """
+
+    rgb: Pixels
+    cells: Indices
+    visible: Floats
+
+    @staticmethod
+    def of(image: Pixels, longest: int) -> Detail:
+        """The picture (H, W, 4) with its long side at most `longest`."""
+        small = shrunk(image, working_size(image.shape[1], image.shape[0], longest))
+        rgb = opaque(small)
+        return Detail(rgb, colour_cells(rgb), small[..., 3].astype(np.float32) / 255)
+
+    def score_map(
+        self, label: Floats, reach: Mask, underlying: Floats, *, trust_colour: float
+    ) -> NDArray[np.float16]:
+        """The score map (h, w) of a label found at a smaller size, with the edges seen here.
+
+        label: soft labels at any size. reach: where the mask may be at all, of the same size.
+        underlying: the score that orders the pixels (see `score_values`), of the same size.
+        """
+        size = self.rgb.shape[1], self.rgb.shape[0]
+        inside = stretched(label, size)
+        near = stretched(reach, size) > 0.5
+        if near.any():
+            window = box_of(near, 12 + round(0.03 * max(size)))
+            inside[window] = sharpen(
+                np.ascontiguousarray(self.rgb[window]),
+                self.cells[window],
+                inside[window],
+                fixed=np.where(near[window], 0.0, -8.0),
+                rounds=1,
+                trust_colour=trust_colour,
+            )
+        inside = np.where(near, inside, np.minimum(inside, 0.4))
+        return score_values(inside, stretched(underlying, size), self.visible)
 
 
 def score_values(inside: Floats, underlying: Floats, visible: Floats) -> NDArray[np.float16]:

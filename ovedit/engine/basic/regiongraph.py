@@ -7,11 +7,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ovedit.engine.basic.regions import Floats, Indices, region_means, superpixels
+from ovedit.engine.basic.raster import Floats, Indices, lab_of, superpixels
+from ovedit.engine.basic.regions import region_means
 from ovedit.engine.requests import Pixels
 
 _REGION = 11
@@ -44,8 +44,8 @@ class RegionGraph:
     @staticmethod
     def of(rgb: Pixels) -> RegionGraph:
         """The graph of a picture (h, w, 3) uint8."""
-        lab = cv2.cvtColor(rgb.astype(np.float32) / 255, cv2.COLOR_RGB2Lab)
-        labels, count = superpixels(cv2.cvtColor(rgb, cv2.COLOR_RGB2Lab), _REGION)
+        lab = lab_of(rgb)
+        labels, count = superpixels(rgb, _REGION)
         means = np.stack([region_means(labels, count, lab[..., c]) for c in range(3)], axis=1)
         height, width = labels.shape
         rows, columns = np.mgrid[0:height, 0:width].astype(np.float32)

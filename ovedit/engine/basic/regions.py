@@ -19,11 +19,17 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from ovedit.engine.basic.raster import (
+    Floats,
+    Indices,
+    blurred,
+    guided,
+    lab_of,
+    shrunk,
+    superpixels,
+)
 from ovedit.engine.requests import Pixels, Preset
 from ovedit.geometry import Rect
-
-Floats = NDArray[np.float32]
-Indices = NDArray[np.int32]
 
 WORKING_SIDE: dict[Preset, int] = {"fast": 640, "balanced": 800, "quality": 1000}
 LEAST_SIDE = 16
@@ -105,7 +111,7 @@ def cell_lab() -> Floats:
     side = 1 << CELL_BITS
     levels = (np.arange(side, dtype=np.float32) + 0.5) / side
     grid = np.stack(np.meshgrid(levels, levels, levels, indexing="ij"), axis=-1)
-    return cv2.cvtColor(grid.reshape(1, -1, 3), cv2.COLOR_RGB2Lab)[0]
+    return np.asarray(cv2.cvtColor(grid.reshape(1, -1, 3), cv2.COLOR_RGB2Lab)[0], np.float32)
 
 
 def region_means(labels: Indices, count: int, values: Floats) -> Floats:
@@ -113,14 +119,6 @@ def region_means(labels: Indices, count: int, values: Floats) -> Floats:
     sizes = np.bincount(labels.ravel(), minlength=count)
     sums = np.bincount(labels.ravel(), weights=values.ravel(), minlength=count)
     return (sums / np.maximum(sizes, 1)).astype(np.float32)
-
-
-def superpixels(lab: Floats, size: int) -> tuple[Indices, int]:
-    """SLIC superpixels about `size` px wide: labels (h, w) int32 and their number."""
-    algorithm = cv2.ximgproc.createSuperpixelSLIC(lab, cv2.ximgproc.SLIC, size, 10.0)
-    algorithm.iterate(4)
-    algorithm.enforceLabelConnectivity(20)
-    return algorithm.getLabels().astype(np.int32), int(algorithm.getNumberOfSuperpixels())
 
 
 class SceneCache:
@@ -138,7 +136,7 @@ class SceneCache:
         """
         height, width = image.shape[:2]
         size = working_size(width, height, WORKING_SIDE[preset])
-        small = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+        small = shrunk(image, size)
         key = hashlib.blake2b(small.tobytes(), digest_size=16)
         key.update(repr((image.shape, size)).encode())
         with self._lock:
@@ -158,13 +156,12 @@ def measure(small: Pixels, rect: Rect, check: Callable[[float, str], None]) -> S
     """Measure a picture (h, w, 4) that is already at working size and covers `rect`."""
     check(0.0, "Measuring colour and texture")
     rgb = opaque(small)
-    lab = cv2.cvtColor(rgb.astype(np.float32) / 255, cv2.COLOR_RGB2Lab)
+    lab = lab_of(rgb)
     contrast, coherence = _texture(lab[..., 0])
     check(0.3, "Finding regions")
-    lab_bytes = cv2.cvtColor(rgb, cv2.COLOR_RGB2Lab)
-    labels, count = superpixels(lab_bytes, _SUPERPIXEL)
+    labels, count = superpixels(rgb, _SUPERPIXEL)
     check(0.6, "Finding what stands out")
-    saliency, background = _saliency(lab, lab_bytes)
+    saliency, background = _saliency(lab, rgb)
     scene = Scene(
         rgb=rgb,
         visible=small[..., 3].astype(np.float32) / 255,
@@ -185,21 +182,21 @@ def measure(small: Pixels, rect: Rect, check: Callable[[float, str], None]) -> S
 
 
 def _texture(lightness: Floats) -> tuple[Floats, Floats]:
-    mean = cv2.blur(lightness, (7, 7))
-    variance = cv2.blur(lightness * lightness, (7, 7)) - mean * mean
-    dx = cv2.Sobel(lightness, cv2.CV_32F, 1, 0)
-    dy = cv2.Sobel(lightness, cv2.CV_32F, 0, 1)
-    xx, yy, xy = (cv2.blur(part, (13, 13)) for part in (dx * dx, dy * dy, dx * dy))
+    mean = blurred(lightness, 7)
+    variance = blurred(lightness * lightness, 7) - mean * mean
+    dx = np.asarray(cv2.Sobel(lightness, cv2.CV_32F, 1, 0), np.float32)
+    dy = np.asarray(cv2.Sobel(lightness, cv2.CV_32F, 0, 1), np.float32)
+    xx, yy, xy = (blurred(part, 13) for part in (dx * dx, dy * dy, dx * dy))
     # The difference of the structure tensor's eigenvalues over their sum.
     coherence = np.sqrt((xx - yy) ** 2 + 4 * xy * xy) / (xx + yy + 1.0)
     return np.sqrt(np.maximum(variance, 0)), coherence
 
 
-def _saliency(lab: Floats, lab_bytes: Pixels) -> tuple[Floats, Floats]:
+def _saliency(lab: Floats, rgb: Pixels) -> tuple[Floats, Floats]:
     """Saliency and background likelihood, (h, w) each in [0, 1]."""
     height, width = lab.shape[:2]
     size = max(4, round(_COARSE * max(height, width) / 800))
-    labels, count = superpixels(lab_bytes, size)
+    labels, count = superpixels(rgb, size)
     if count < 3:
         return np.zeros((height, width), np.float32), np.ones((height, width), np.float32)
     colour = np.stack([region_means(labels, count, lab[..., c]) for c in range(3)], axis=1)
@@ -222,11 +219,9 @@ def _saliency(lab: Floats, lab_bytes: Pixels) -> tuple[Floats, Floats]:
         salient = np.zeros(count, np.float32)
     else:
         salient = _optimised(contrast / contrast.max(), background, costs, apart)
-    guide = lab_bytes
 
     def spread(values: Floats) -> Floats:
-        smooth = cv2.ximgproc.guidedFilter(guide, values.astype(np.float32)[labels], 12, 100.0)
-        return np.clip(smooth, 0, 1)
+        return np.clip(guided(rgb, values[labels], 12, 100.0), 0, 1)
 
     return spread(salient), spread(background)
 

@@ -9,28 +9,19 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 
 from ovedit.engine.basic import objects, vocabulary
 from ovedit.engine.basic.evidence import evidence, place_window, stuff_likelihood
 from ovedit.engine.basic.grammar import Query, parse
-from ovedit.engine.basic.objects import Mask, Thing
-from ovedit.engine.basic.refine import THRESHOLD, score_values, sharpen
-from ovedit.engine.basic.regions import (
-    Floats,
-    Indices,
-    Scene,
-    SceneCache,
-    colour_cells,
-    opaque,
-    working_size,
-)
+from ovedit.engine.basic.objects import Thing
+from ovedit.engine.basic.raster import Floats, Mask, components, dilated, otsu, square
+from ovedit.engine.basic.refine import THRESHOLD, Detail, sharpen
+from ovedit.engine.basic.regions import Scene, SceneCache
 from ovedit.engine.protocols import CancelToken, Progress
 from ovedit.engine.requests import (
     MaskCandidate,
     PhraseAnswer,
-    Pixels,
     Preset,
     ScoreMap,
     SegmentRequest,
@@ -55,7 +46,8 @@ def segment(request: SegmentRequest, progress: Progress, cancel: CancelToken) ->
         progress(part / steps, step)
 
     scene = _scenes.scene(request.image, request.preset, report)
-    detail = _Detail(request.image, scene, DETAIL_SIDE[request.preset])
+    cancel.check()
+    detail = Detail.of(request.image, DETAIL_SIDE[request.preset])
     answers = []
     for index, phrase in enumerate(request.phrases, start=1):
         job = _Job(scene, detail, request.top_k, request.threshold, cancel.check)
@@ -66,30 +58,10 @@ def segment(request: SegmentRequest, progress: Progress, cancel: CancelToken) ->
     return SegmentResult(tuple(answers), ENGINE, time.perf_counter() - started)
 
 
-class _Detail:
-    """The picture at the resolution of the score maps, made when it is first needed."""
-
-    def __init__(self, image: Pixels, scene: Scene, longest: int) -> None:
-        self._image = image
-        self._scene = scene
-        self._longest = longest
-        self._made: tuple[Pixels, Indices, Floats] | None = None
-
-    def get(self) -> tuple[Pixels, Indices, Floats]:
-        """rgb (h, w, 3) uint8, colour cells (h, w) int32, visibility (h, w) float32."""
-        if self._made is None:
-            height, width = self._image.shape[:2]
-            size = working_size(width, height, self._longest)
-            small = cv2.resize(self._image, size, interpolation=cv2.INTER_AREA)
-            rgb = opaque(small)
-            self._made = rgb, colour_cells(rgb), small[..., 3].astype(np.float32) / 255
-        return self._made
-
-
 @dataclass(frozen=True, eq=False)
 class _Job:
     scene: Scene
-    detail: _Detail
+    detail: Detail
     top_k: int
     threshold: float | None
     check: Callable[[], None]
@@ -197,7 +169,7 @@ class _Job:
                 continue
             likelihood = _likelihood(free, _cut(free, top))
             extra = sharpen(self.scene.rgb, self.scene.cells, likelihood) * (label < 0.5)
-            near = cv2.dilate((label >= 0.5).astype(np.uint8), np.ones((9, 9), np.uint8)) > 0
+            near = dilated(label >= 0.5, square(9))
             hanging = np.zeros(label.shape, bool)
             for part in objects.things(extra, score, self.scene.standing_out, gap=2, least=0.0):
                 touch = part.mask & near
@@ -212,7 +184,11 @@ class _Job:
         self, name: str, group: Sequence[Thing], label: Floats, score: Floats, query: Query
     ) -> MaskCandidate:
         own = np.logical_or.reduce([thing.mask for thing in group])
-        values = self._refined(own, label, score)
+        reach = dilated(own, square(5))
+        rough = np.where(reach, label, np.minimum(label, 0.05))
+        rough = np.where(own, np.maximum(rough, 0.55), rough)
+        order = np.where(own, np.maximum(score, 0.3 * label), score)
+        values = self.detail.score_map(rough, reach, order, trust_colour=0.4)
         mean = float(score[own].mean())
         clear = float(label[own].mean())
         return MaskCandidate(
@@ -222,33 +198,6 @@ class _Job:
             threshold=THRESHOLD if self.threshold is None else self.threshold,
             reason=_reason(query),
         )
-
-    def _refined(self, own: Mask, label: Floats, score: Floats) -> np.ndarray:
-        """Score map (h, w) float16 at detail resolution of the things in `own`."""
-        rgb, cells, visible = self.detail.get()
-        height, width = rgb.shape[:2]
-        small = self.scene.shape
-        ours = cv2.dilate(own.astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
-        rough = np.where(ours, label, np.minimum(label, 0.05))
-        rough[own] = np.maximum(rough[own], 0.55)
-        box = _around(own, 0.15)
-        factor = height / small[0], width / small[1]
-        window = tuple(
-            slice(int(part.start * f), max(int(part.start * f) + 1, round(part.stop * f)))
-            for part, f in zip(box, factor, strict=True)
-        )
-        size = (window[1].stop - window[1].start, window[0].stop - window[0].start)
-        start = cv2.resize(rough[box], size, interpolation=cv2.INTER_LINEAR)
-        reach = cv2.resize(ours[box].astype(np.uint8), size, interpolation=cv2.INTER_NEAREST) > 0
-        sharp = sharpen(
-            np.ascontiguousarray(rgb[window]), cells[window], start,
-            fixed=np.where(reach, 0, -6).astype(np.float32), rounds=1, trust_colour=0.4, radius=3,
-        )  # fmt: skip
-        inside = np.zeros((height, width), np.float32)
-        inside[window] = sharp
-        underlying = cv2.resize(np.where(own, np.maximum(score, 0.3 * label), score),
-                                (width, height), interpolation=cv2.INTER_LINEAR)  # fmt: skip
-        return score_values(inside, underlying, visible)
 
     def _guess(self, query: Query, message: str) -> PhraseAnswer:
         """The most salient things, as guesses."""
@@ -292,21 +241,19 @@ def _is_mass(query: Query) -> bool:
 
 
 def _cut(score: Floats, top: float) -> float:
-    """The score that parts what fits from what does not (Otsu 1979), within reason of the top."""
-    levels = np.clip(score / top * 255, 0, 255).astype(np.uint8)
-    threshold, _ = cv2.threshold(levels, 0, 255, cv2.THRESH_BINARY + cv2.THRESH_OTSU)
-    return float(np.clip(threshold / 255, 0.42, 0.62)) * top
+    """The score that parts what fits from what does not (Otsu), within reason of the top."""
+    return float(np.clip(otsu(score, top), 0.42, 0.62)) * top
 
 
 def _continued(score: Floats, anywhere: Floats) -> Floats:
-    """The score, carried on beyond the usual place into what hangs together with it and looks alike.
+    """The score, carried on beyond the usual place into what looks alike and hangs together.
 
     Hysteresis as in Canny's edge detector (1986): weak evidence counts where strong evidence is
     part of the same connected area.
     """
     top = float(np.quantile(score, 1 - _LEAST_SHARE))
     cut = 0.4 * max(top, 1e-3)
-    count, parts = cv2.connectedComponents((anywhere >= cut).astype(np.uint8))
+    parts, count = components(anywhere >= cut)
     strong = np.bincount(parts.ravel(), (score >= 0.7 * top).ravel(), count)
     areas = np.bincount(parts.ravel(), minlength=count)
     kept = strong > 0.2 * areas
@@ -317,17 +264,6 @@ def _continued(score: Floats, anywhere: Floats) -> Floats:
 def _likelihood(score: Floats, cut: float) -> Floats:
     """The score as a likelihood that is undecided at `cut`."""
     return score**2 / (score**2 + cut**2 + 1e-9)
-
-
-def _around(mask: Mask, margin: float) -> tuple[slice, slice]:
-    """Rows and columns of the mask's box, grown by a share of its size."""
-    spans = []
-    for axis in (1, 0):
-        on = np.flatnonzero(mask.any(axis=axis))
-        first, last = int(on[0]), int(on[-1]) + 1
-        pad = 8 + round(margin * (last - first))
-        spans.append(slice(max(0, first - pad), min(mask.shape[1 - axis], last + pad)))
-    return spans[0], spans[1]
 
 
 def _quoted(query: Query) -> str:

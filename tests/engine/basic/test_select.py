@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from itertools import pairwise
 from pathlib import Path
 
 import cv2
@@ -62,7 +63,7 @@ def discs(*places: tuple[int, int, int, tuple[int, int, int]]) -> tuple[Pixels, 
 def park() -> tuple[Pixels, dict[str, PhraseAnswer]]:
     bgr = cv2.imread(str(SAMPLES / "park-bench.jpg"))
     assert bgr is not None
-    image = cv2.cvtColor(bgr, cv2.COLOR_BGR2RGBA)
+    image = rgba(bgr[..., ::-1].astype(np.uint8))
     phrases = ("wooden bench", "sky", "grass", "trees", "left tree", "bench")
     return image, dict(zip(phrases, ask(image, *phrases), strict=True))
 
@@ -94,7 +95,7 @@ def test_threshold_grows_and_shrinks_the_bench_over_the_whole_range(
     bench = answers["wooden bench"].candidates[0]
     cuts = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
     areas = [int(mask_of(bench, image, cut).sum()) for cut in cuts]
-    assert all(larger > smaller for larger, smaller in zip(areas, areas[1:], strict=False))
+    assert all(larger > smaller for larger, smaller in pairwise(areas))
     assert areas[-1] > 0
     assert areas[0] < 0.5 * image.shape[0] * image.shape[1]
 
