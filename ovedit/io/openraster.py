@@ -76,16 +76,18 @@ def save_project(
     exif: bytes = b"",
     current_layer: str = "",
     current_masks: Sequence[str] = (),
+    extra: Mapping[str, bytes] | None = None,
 ) -> None:
     """Write all of a document, which must be a snapshot; the file is replaced when complete.
 
+    extra: further entries of the zip, by name.
     Raises `FileError` where the system refuses.
     """
     parts = project_describe.describe(
         state, current_layer=current_layer, current_masks=current_masks
     )
     with atomic_write(Path(path)) as stream:
-        _write(stream, state, parts, exif)
+        _write(stream, state, parts, dict(extra or {}) | ({_EXIF: exif} if exif else {}))
 
 
 def load_project(path: Path | str, *, max_pixels: int = MAX_PIXELS) -> LoadedProject:
@@ -131,7 +133,10 @@ def is_project(path: Path | str) -> bool:
 
 
 def _write(
-    stream: BinaryIO, state: DocumentState, parts: project_describe.Description, exif: bytes
+    stream: BinaryIO,
+    state: DocumentState,
+    parts: project_describe.Description,
+    extra: Mapping[str, bytes],
 ) -> None:
     with (
         ThreadPoolExecutor(_threads()) as pool,
@@ -151,8 +156,8 @@ def _write(
                 out.writestr(entry, data.result(), packed, compresslevel=1)
             for entry, data in zip((_MERGED, _THUMBNAIL), merged.result(), strict=True):
                 out.writestr(entry, data)
-            if exif:
-                out.writestr(_EXIF, exif)
+            for entry, data in extra.items():
+                out.writestr(entry, data)
             seen = ["stack.xml", *(layer.src for layer in parts.stack)]
             document = parts.document | {
                 "made_with": {entry: out.getinfo(entry).CRC for entry in seen}
