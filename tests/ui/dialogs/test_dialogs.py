@@ -8,12 +8,16 @@ from PySide6.QtWidgets import QDialog, QLabel, QPushButton, QTreeWidgetItem
 from pytestqt.qtbot import QtBot
 
 from ovedit.errors import FileError
+from ovedit.geometry import Size
 from ovedit.ui.dialogs.about import LICENCES, AboutDialog
 from ovedit.ui.dialogs.export import EXPORT_FORMATS, ExportDialog, ExportOptions
+from ovedit.ui.dialogs.new import NewDialog, NewDocument
 from ovedit.ui.dialogs.preferences import Preferences, PreferencesDialog
 from ovedit.ui.dialogs.recover import Recoverable, RecoverDialog
 from ovedit.ui.dialogs.shortcuts import Shortcut, ShortcutsDialog
 from ovedit.ui.theme import Theme
+from ovedit.ui.widgets.buttons import IconButton
+from ovedit.ui.widgets.slider import NumberField
 
 LEFT = Qt.MouseButton.LeftButton
 
@@ -221,3 +225,45 @@ def test_about_names_version_and_licences(show, qtbot: QtBot) -> None:
     assert all(name in words for name, _licence, _address in LICENCES)
     qtbot.keyClick(dialog, Qt.Key.Key_Escape)
     assert not dialog.isVisible()
+
+
+# ── New ─────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _enter(qtbot: QtBot, field: NumberField, typed: str) -> None:
+    field.setFocus()
+    field.selectAll()
+    qtbot.keyClicks(field, typed)
+    qtbot.keyClick(field, Qt.Key.Key_Tab)
+
+
+def test_a_new_documents_size_is_typed(show, qtbot: QtBot) -> None:
+    dialog = NewDialog(NewDocument(Size(1920, 1080), "black"))
+    show(dialog)
+    assert dialog.preset.currentText().startswith("Full HD")
+    _enter(qtbot, dialog.width_field, "640")
+    assert dialog.preset.currentText() == "Own size"
+    qtbot.mouseClick(dialog.create_button, LEFT)
+    assert dialog.result() == QDialog.DialogCode.Accepted
+    assert dialog.document == NewDocument(Size(640, 1080), "black")
+
+
+def test_a_preset_fills_in_the_size_which_can_be_turned(show, qtbot: QtBot) -> None:
+    dialog = NewDialog()
+    show(dialog)
+    dialog.preset.setFocus()
+    qtbot.keyClick(dialog.preset, Qt.Key.Key_End)
+    assert dialog.document.size == Size(2480, 3508)
+    swap = next(b for b in dialog.findChildren(IconButton) if "Swap" in b.accessibleName())
+    qtbot.mouseClick(swap, LEFT)
+    assert dialog.document.size == Size(3508, 2480)
+
+
+def test_a_document_over_the_limit_cannot_be_made(show, qtbot: QtBot) -> None:
+    dialog = NewDialog(max_pixels=4_000_000)
+    show(dialog)
+    _enter(qtbot, dialog.height_field, "3000")
+    assert not dialog.create_button.isEnabled()
+    assert "the limit is 4" in dialog.note.text()
+    _enter(qtbot, dialog.height_field, "2000")
+    assert dialog.create_button.isEnabled()
