@@ -83,20 +83,21 @@ def _veins(rng: np.random.Generator, scale: float) -> Floats:
 
 def _cells(rng: np.random.Generator, scale: float) -> tuple[Floats, Floats]:
     """Distance to the nearest and second nearest of scattered points (Worley 1996), in cells."""
-    side = max(4, round(TILE / max(scale, 2.0)))
-    step = TILE / side
+    size = TILE // 2
+    side = max(4, round(size / max(scale, 2.0)))
     grid = np.stack(np.meshgrid(np.arange(side), np.arange(side), indexing="ij"), -1)
     points = (grid + rng.random((side, side, 2))).astype(np.float32)
-    rows, columns = np.mgrid[0:TILE, 0:TILE].astype(np.float32) / np.float32(step)
-    r0, c0 = np.minimum(rows.astype(int), side - 1), np.minimum(columns.astype(int), side - 1)
-    first = np.full((TILE, TILE), 9, np.float32)
+    rows, columns = np.mgrid[0:size, 0:size].astype(np.float32) * np.float32(side / size)
+    r0, c0 = rows.astype(np.int32), columns.astype(np.int32)
+    first = np.full((size, size), 9, np.float32)
     second = first.copy()
     for dr in (-1, 0, 1):
         for dc in (-1, 0, 1):
-            near = points[(r0 + dr) % side, (c0 + dc) % side]
-            dy = near[..., 0] + ((r0 + dr) // side) * side - rows
-            dx = near[..., 1] + ((c0 + dc) // side) * side - columns
-            distance = np.hypot(dx, dy)
+            row, column = (r0 + dr) % side, (c0 + dc) % side
+            near = points.reshape(-1, 2).take(row * side + column, axis=0)
+            dy = near[..., 0] + (r0 + dr - row) - rows
+            dx = near[..., 1] + (c0 + dc - column) - columns
+            distance = np.hypot(dx, dy).astype(np.float32)
             second = np.minimum(second, np.maximum(first, distance))
             first = np.minimum(first, distance)
     return first, second
@@ -106,7 +107,7 @@ def _pebble(rng: np.random.Generator, scale: float) -> Floats:
     first, second = _cells(rng, scale)
     height = np.clip((second - first) * 2.4, 0, 1)
     lit = np.roll(height, (1, 1), (0, 1)) - height
-    return _normal(0.55 * height - 2.2 * lit + 0.12 * cloudy(rng, 6 * scale))
+    return _normal(0.55 * height - 2.2 * lit)
 
 
 def _hammered(rng: np.random.Generator, scale: float) -> Floats:

@@ -125,7 +125,9 @@ def understand(prompt: str, phrase: str = "") -> Wish:
     if finish is None or not query.stuff or query.materials:
         stuff_words = {stuff.word for stuff in query.stuff}
     extra_colours = {colour.name for colour in query.colours[1:]}
-    extra_materials = {material.word for material in query.materials[1:]}
+    # Rust is a state of the metal named beside it.
+    rusty = bool(query.materials) and query.materials[0].name == "rust"
+    extra_materials = {material.word for material in query.materials[1:] if not rusty}
     dropped = stuff_words | extra_colours | extra_materials
     painted = set(query.used_words) - dropped
     left_over = tuple(

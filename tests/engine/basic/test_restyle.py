@@ -177,7 +177,7 @@ def test_transparent_pictures_stay_transparent() -> None:
     assert result.pixels[..., 3].max() == 90
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(
     width=st.integers(1, 40),
     height=st.integers(1, 40),
@@ -269,6 +269,7 @@ def test_progress_rises_to_the_end(suit: tuple[Bytes, Bytes]) -> None:
         ("", "blue metal", "metal", "blue"),
         ("suit", "light blue suit", "", "light blue"),
         ("grass", "snow", "snow", ""),
+        ("bench", "rusty metal bench", "rust", ""),
     ],
 )
 def test_prompts_are_understood(phrase: str, prompt: str, finish: str, colour: str) -> None:
