@@ -75,7 +75,7 @@ def test_masks_lie_on_what_they_name(picture: Bytes, masks: dict[str, Bytes]) ->
 def test_rendering_is_the_same_every_time_and_like_the_picture(
     script: ModuleType, picture: Bytes, masks: dict[str, Bytes]
 ) -> None:
-    (photo, cut), (again, cut_again) = script.render(0.08), script.render(0.08)
+    (photo, cut), (again, cut_again) = script.render(0.06), script.render(0.06)
     assert np.array_equal(photo, again)
     assert all(np.array_equal(cut[name], cut_again[name]) for name in NAMES)
     size = (photo.shape[1], photo.shape[0])
