@@ -1,0 +1,190 @@
+"""The words that the command line understands."""
+
+from __future__ import annotations
+
+import argparse
+from typing import NoReturn
+
+from ovedit import __version__
+
+PRESETS = ("fast", "balanced", "quality")
+
+_EXAMPLES = """examples:
+  ovedit select photo.jpg --prompt "wooden bench, tree" --overlay seen.png
+  ovedit remove photo.jpg --prompt "person" -o without.png
+  ovedit replace photo.jpg --prompt "wooden bench" --edit "metal bench" -o out.png
+  ovedit restyle photo.jpg --prompt "sky" --edit "golden" -o out.ora
+  ovedit photo.jpg                       open the window on a picture
+
+exit codes: 0 done, 1 nothing found or failed, 2 bad use, 130 interrupted"""
+
+
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong in one line."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: {message}. See {self.prog} --help.\n")
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The parser of all commands; `command` in its answer says which one it is."""
+    parser = _Parser(
+        prog="ovedit",
+        description="Type what you see, get an editable mask; type what you want, get a new layer.",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"OVEdit {__version__}")
+    commands = parser.add_subparsers(
+        dest="command", metavar="COMMAND", required=True, parser_class=_Parser
+    )
+    _add_select(commands)
+    _add_edit(commands, "remove", "remove what the phrase names")
+    _add_edit(commands, "replace", "replace it with something else")
+    _add_edit(commands, "restyle", "give it another colour or material")
+    info = commands.add_parser(
+        "info", help="show version, engines and where things are", allow_abbrev=False
+    )
+    info.add_argument("--json", action="store_true", help="print it as JSON")
+    return parser
+
+
+def _add_select(commands: argparse._SubParsersAction) -> None:
+    select = commands.add_parser(
+        "select",
+        help="find what a phrase names and write its mask",
+        description="Find what the phrases name. Without --out, --overlay or --json, say what was "
+        "found.",
+        allow_abbrev=False,
+    )
+    _add_image(select)
+    select.add_argument(
+        "--prompt",
+        "-p",
+        required=True,
+        metavar="PHRASES",
+        help='what to look for, comma-separated: "wooden bench, tree"',
+    )
+    select.add_argument(
+        "--out",
+        "-o",
+        metavar="FILE",
+        help="write the mask, white on black (with several masks one file each: FILE-label); "
+        ".ora keeps picture and masks in one project",
+    )
+    select.add_argument("--overlay", metavar="FILE", help="write the picture with the masks on it")
+    select.add_argument("--json", action="store_true", help="print what was found as JSON")
+    select.add_argument(
+        "--top-k",
+        type=_at_least_one,
+        default=3,
+        metavar="N",
+        help="candidates per phrase that --json lists (default 3)",
+    )
+    _add_threshold(select)
+    _add_engine(select)
+
+
+def _add_edit(commands: argparse._SubParsersAction, name: str, what: str) -> None:
+    edit = commands.add_parser(
+        name, help=what, description=f"{what[0].upper()}{what[1:]}.", allow_abbrev=False
+    )
+    _add_image(edit)
+    edit.add_argument(
+        "--prompt",
+        "-p",
+        metavar="PHRASES",
+        help='what to change, comma-separated: "wooden bench"; with --mask: what the mask shows',
+    )
+    edit.add_argument("--mask", metavar="FILE", help="change what is white in this picture instead")
+    if name != "remove":
+        edit.add_argument(
+            "--edit", "-e", required=True, metavar="TEXT", help='what is wanted: "metal bench"'
+        )
+        edit.add_argument(
+            "--negative", default="", metavar="TEXT", help="what is not wanted (models only)"
+        )
+    edit.add_argument(
+        "--out",
+        "-o",
+        required=True,
+        metavar="FILE",
+        help="write the result: .png, .jpg, .webp, .tif, or .ora, which keeps the layers",
+    )
+    edit.add_argument("--json", action="store_true", help="print what was done as JSON")
+    edit.add_argument(
+        "--seed", type=_not_negative, default=0, metavar="N", help="another one, another result"
+    )
+    edit.add_argument(
+        "--grow", type=_not_negative, metavar="PX", help="grow the mask by so many pixels first"
+    )
+    edit.add_argument(
+        "--feather", type=_not_negative, metavar="PX", help="soften its edge over so many pixels"
+    )
+    _add_threshold(edit)
+    _add_engine(edit)
+
+
+def _add_image(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("image", metavar="IMAGE", help="a picture, or an .ora project")
+
+
+def _add_threshold(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--threshold",
+        type=_share,
+        metavar="T",
+        help="cut the masks at this score, 0 (large) to 1 (small); default: the engine's choice",
+    )
+
+
+def _add_engine(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("engine")
+    group.add_argument("--engine", metavar="NAME", help="see ovedit info; default: your settings'")
+    group.add_argument("--preset", choices=PRESETS, help="speed against quality")
+    group.add_argument(
+        "--set",
+        dest="options",
+        action="append",
+        default=[],
+        type=_key_value,
+        metavar="KEY=VALUE",
+        help="a setting of the engine; may be given several times",
+    )
+    group.add_argument("--quiet", "-q", action="store_true", help="no progress, no notes")
+
+
+def _share(text: str) -> float:
+    value = _number(text, float)
+    if not 0 <= value <= 1:
+        raise argparse.ArgumentTypeError(f"{text} is not between 0 and 1")
+    return value
+
+
+def _at_least_one(text: str) -> int:
+    value = int(_number(text, int))
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{text} is less than 1")
+    return value
+
+
+def _not_negative(text: str) -> int:
+    value = int(_number(text, int))
+    if value < 0:
+        raise argparse.ArgumentTypeError(f"{text} is less than 0")
+    return value
+
+
+def _number(text: str, kind: type[int] | type[float]) -> float:
+    try:
+        return kind(text)
+    except ValueError as e:
+        wanted = "a whole number" if kind is int else "a number"
+        raise argparse.ArgumentTypeError(f"{text!r} is not {wanted}") from e
+
+
+def _key_value(text: str) -> tuple[str, str]:
+    key, sign, value = text.partition("=")
+    if not sign or not key.strip():
+        raise argparse.ArgumentTypeError(f"{text!r} is not of the form key=value")
+    return key.strip(), value.strip()

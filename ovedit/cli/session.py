@@ -1,0 +1,100 @@
+"""What all commands on a picture share: settings, the open document, the engine, the files."""
+
+from __future__ import annotations
+
+import sys
+from argparse import Namespace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ovedit import settings as settings_file
+from ovedit.document import Document
+from ovedit.engine.protocols import EngineProvider
+from ovedit.engine.requests import Preset
+from ovedit.errors import FileError, UnsupportedFileError
+from ovedit.io import documents, images, openraster
+from ovedit.settings import Settings
+
+PROJECT_SUFFIX = ".ora"
+
+
+@dataclass(frozen=True, eq=False)
+class Session:
+    """A picture that was opened for a command, and who works on it.
+
+    exif: the camera data of the file, to be written again.
+    """
+
+    document: Document
+    exif: bytes
+    settings: Settings
+    provider: EngineProvider
+    engine: str
+    preset: Preset
+    options: Mapping[str, str]
+    quiet: bool
+
+    def note(self, sentences: Iterable[str]) -> None:
+        """Tell the person something on stderr, a line each."""
+        if not self.quiet:
+            for sentence in sentences:
+                print(f"ovedit: {' '.join(sentence.split())}", file=sys.stderr)
+
+    def save(self, path: Path) -> None:
+        """Write the document: a project with all layers for .ora, the flattened picture else."""
+        if path.suffix.lower() == PROJECT_SUFFIX:
+            openraster.save_project(path, self.document.state, exif=self.exif)
+            return
+        kind = images.export_format(path)
+        qualities = {"jpeg": self.settings.jpeg_quality, "webp": self.settings.webp_quality}
+        options = images.ExportOptions(kind, qualities.get(kind, 100))
+        images.write_image(path, self.document.state.flattened(), options, exif=self.exif)
+
+
+def open_session(arguments: Namespace, provider: EngineProvider | None) -> Session:
+    """Open the picture named and choose the engine: as told, else as in the settings file.
+
+    Raises `FileError` where the picture cannot be read, `SettingsError` where the settings cannot.
+    """
+    settings = settings_file.load()
+    if provider is None:
+        from ovedit.engine.registry import default_registry
+
+        provider = default_registry()
+    engine = arguments.engine or settings.engine
+    opened = documents.open_document(
+        Path(arguments.image),
+        max_pixels=settings.max_pixels,
+        history_bytes=settings.history_bytes,
+    )
+    session = Session(
+        opened.document,
+        opened.exif,
+        settings,
+        provider,
+        engine,
+        arguments.preset or settings.preset,
+        {**settings.engine_options.get(engine, {}), **dict(arguments.options)},
+        arguments.quiet,
+    )
+    session.note(opened.notes)
+    return session
+
+
+def target(name: str, *, suffixes: Sequence[str] = ()) -> Path:
+    """The file to write, checked before any work is done.
+
+    suffixes: the endings allowed, or none for every picture that can be written. Raises
+    `UnsupportedFileError` for another ending, `FileError` where the folder is missing.
+    """
+    path = Path(name)
+    if suffixes and path.suffix.lower() not in suffixes:
+        raise UnsupportedFileError(
+            f"{path.name} does not end with {' or '.join(suffixes)}.", "Name it so."
+        )
+    if not suffixes and path.suffix.lower() != PROJECT_SUFFIX:
+        images.export_format(path)
+    if not path.absolute().parent.is_dir():
+        raise FileError(f"There is no folder {path.parent} for {path.name}.", "Make it first.")
+    return path

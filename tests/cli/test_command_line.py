@@ -1,0 +1,354 @@
+from __future__ import annotations
+
+import io
+import json
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+
+import ovedit
+from ovedit import settings
+from ovedit.cli import COMMANDS, main, parser
+from ovedit.cli.progress import ProgressBar
+from ovedit.engine.requests import PRESETS, EditRequest, SegmentRequest
+from ovedit.errors import CannotDoError
+from ovedit.geometry import Rect
+
+ROOT = Path(__file__).parents[2]
+
+
+def read(path: Path) -> NDArray[np.uint8]:
+    return np.asarray(Image.open(path).convert("RGB"))
+
+
+def one_line(capsys: pytest.CaptureFixture[str]) -> str:
+    """The error: one line on stderr, nothing on stdout."""
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.count("\n") == 1 and err.endswith("\n")
+    return err
+
+
+# -- select ----------------------------------------------------------------------------------------
+
+
+def test_select_tells_what_it_found(photo, engine, capsys) -> None:
+    assert main(["select", str(photo), "--prompt", "bench, tree"], provider=engine) == 0
+    out, _ = capsys.readouterr()
+    assert out.splitlines() == [
+        "bench 0.90  8.3% of the picture, 40 × 20 px at 20,30",
+        "tree 0.90  10.4% of the picture, 20 × 50 px at 70,10",
+    ]
+
+
+def test_select_writes_the_mask(photo, engine, tmp_path) -> None:
+    out = tmp_path / "mask.png"
+    assert main(["select", str(photo), "-p", "bench", "--out", str(out)], provider=engine) == 0
+    with Image.open(out) as mask:
+        assert mask.mode == "L"
+        coverage = np.asarray(mask)
+    expected = np.zeros((80, 120), np.uint8)
+    expected[Rect(20, 30, 40, 20).slices] = 255
+    assert np.array_equal(coverage, expected)
+
+
+def test_select_writes_one_file_for_each_mask(photo, engine, tmp_path) -> None:
+    out = tmp_path / "mask.png"
+    assert main(["select", str(photo), "-p", "bench, tree", "-o", str(out)], provider=engine) == 0
+    names = sorted(path.name for path in tmp_path.glob("mask*"))
+    assert names == ["mask-bench.png", "mask-tree.png"]
+
+
+def test_select_draws_an_overlay(photo, engine, tmp_path, pixels) -> None:
+    out = tmp_path / "seen.png"
+    arguments = ["select", str(photo), "-p", "bench", "--overlay", str(out)]
+    assert main(arguments, provider=engine) == 0
+    drawn = read(out)
+    assert drawn.shape == pixels.shape
+    inside = Rect(25, 35, 30, 10).slices
+    towards = (pixels[inside] + 0.38 * (np.array([230, 159, 0]) - pixels[inside])).round()
+    assert np.abs(drawn[inside] - towards).max() <= 1
+    assert np.array_equal(drawn[70:, 100:], pixels[70:, 100:])
+
+
+def test_select_prints_json(photo, engine, capsys) -> None:
+    arguments = ["select", str(photo), "-p", "bench, zebra", "--json", "--top-k", "2"]
+    assert main(arguments, provider=engine) == 0
+    out, err = capsys.readouterr()
+    answer = json.loads(out)
+    bench, zebra = answer["phrases"]
+    assert answer["size"] == [120, 80] and answer["engine"] == "basic"
+    (mask,) = bench["masks"]
+    assert (mask["label"], mask["score"], mask["box"], mask["area"]) == (
+        "bench",
+        0.9,
+        [20, 30, 40, 20],
+        800,
+    )
+    assert [candidate["box"] for candidate in mask["candidates"]] == [
+        [20, 30, 40, 20],
+        [21, 31, 38, 18],
+    ]
+    assert not zebra["found"] and not zebra["masks"] and len(zebra["guesses"]) == 2
+    assert "zebra" in err
+
+
+def test_select_hands_its_options_to_the_engine(photo, engine) -> None:
+    arguments = ["select", str(photo), "-p", "bench", "--top-k", "5", "--threshold", "0.4"]
+    arguments += ["--preset", "fast", "--set", "a=1", "--set", "b=x=y"]
+    assert main(arguments, provider=engine) == 0
+    (request,) = engine.asked
+    assert isinstance(request, SegmentRequest)
+    assert (request.top_k, request.threshold, request.preset) == (5, 0.4, "fast")
+    assert request.options == {"a": "1", "b": "x=y"}
+
+
+def test_select_finding_nothing_is_exit_code_1(photo, engine, tmp_path, capsys) -> None:
+    out = tmp_path / "mask.png"
+    assert main(["select", str(photo), "-p", "zebra", "-o", str(out)], provider=engine) == 1
+    assert "zebra" in one_line(capsys)
+    assert not out.exists()
+
+
+# -- edits -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("command", ["remove", "replace", "restyle"])
+def test_an_edit_changes_only_the_mask(command, photo, engine, tmp_path, pixels, capsys) -> None:
+    out = tmp_path / "out.png"
+    arguments = [command, str(photo), "--prompt", "bench", "-o", str(out), "--feather", "4"]
+    if command != "remove":
+        arguments += ["--edit", "metal bench"]
+    assert main(arguments, provider=engine) == 0
+    after = read(out)
+    request = engine.asked[-1]
+    assert isinstance(request, EditRequest) and request.phrase == "bench"
+    assert request.kind.value == command
+    changed = (after != pixels).any(axis=-1)
+    assert not changed[request.alpha == 0].any()
+    assert (after[request.alpha == 255] == (255, 0, 0)).all()
+    shown, err = capsys.readouterr()
+    assert shown.count("\n") == 1 and "out.png" in shown and "(1.2 s)" in shown
+    assert "Painted it red." in err
+
+
+def test_an_edit_hands_its_options_to_the_engine(photo, engine, tmp_path) -> None:
+    arguments = ["replace", str(photo), "-p", "bench", "-e", "stool", "-o", f"{tmp_path}/o.png"]
+    arguments += ["--seed", "7", "--grow", "3", "--feather", "0", "--negative", "rust"]
+    arguments += ["--preset", "quality", "--set", "steps=4"]
+    assert main(arguments, provider=engine) == 0
+    request = engine.asked[-1]
+    assert (request.seed, request.negative_prompt, request.preset) == (7, "rust", "quality")
+    assert request.options == {"steps": "4"}
+    assert (request.alpha > 0).sum() > 800 and set(np.unique(request.alpha)) == {0, 255}
+
+
+def test_the_settings_file_says_what_is_usual(photo, engine, tmp_path) -> None:
+    values = settings.Settings(preset="fast", engine_options={"basic": {"a": "1", "b": "2"}})
+    settings.save(values)
+    arguments = ["remove", str(photo), "-p", "bench", "-o", f"{tmp_path}/o.png", "--set", "b=3"]
+    assert main(arguments, provider=engine) == 0
+    request = engine.asked[-1]
+    assert request.preset == "fast" and request.options == {"a": "1", "b": "3"}
+
+
+def test_a_mask_file_takes_the_place_of_the_prompt(photo, engine, tmp_path, pixels) -> None:
+    coverage = np.zeros((80, 120), np.uint8)
+    coverage[60:70, 90:110] = 255
+    Image.fromarray(coverage).save(tmp_path / "mask.png")
+    out = tmp_path / "out.png"
+    arguments = ["remove", str(photo), "--mask", f"{tmp_path}/mask.png", "-o", str(out)]
+    assert main([*arguments, "--grow", "0", "--feather", "0"], provider=engine) == 0
+    (request,) = engine.asked
+    assert np.array_equal(request.mask, coverage) and request.phrase == ""
+    assert np.array_equal((read(out) != pixels).any(axis=-1), coverage > 0)
+    assert main([*arguments, "--prompt", "small box"], provider=engine) == 0
+    assert len(engine.asked) == 2 and engine.asked[-1].phrase == "small box"
+
+
+def test_an_ora_file_keeps_the_layers(photo, engine, tmp_path) -> None:
+    from ovedit.io.documents import open_document
+
+    out = tmp_path / "out.ora"
+    arguments = ["replace", str(photo), "-p", "bench", "-e", "metal bench", "-o", str(out)]
+    assert main(arguments, provider=engine) == 0
+    document = open_document(out).document
+    assert [layer.name for layer in document.layers] == ["photo", "metal bench"]
+    assert [mask.label for mask in document.masks] == ["bench"]
+
+
+def test_an_edit_prints_json(photo, engine, tmp_path, capsys) -> None:
+    out = tmp_path / "out.png"
+    arguments = ["restyle", str(photo), "-p", "bench", "-e", "red", "-o", str(out), "--json", "-q"]
+    assert main(arguments, provider=engine) == 0
+    printed, err = capsys.readouterr()
+    answer = json.loads(printed)
+    assert err == ""
+    assert answer["out"] == str(out) and answer["prompt"] == "red" and answer["kind"] == "restyle"
+    assert answer["changed_pixels"] == (engine.asked[-1].alpha > 0).sum()
+
+
+def test_half_an_edit_is_no_edit(photo, engine, tmp_path, capsys) -> None:
+    out = tmp_path / "out.png"
+    arguments = ["remove", str(photo), "-p", "bench, zebra", "-o", str(out)]
+    assert main(arguments, provider=engine) == 1
+    assert "zebra" in one_line(capsys) and not out.exists()
+
+
+def test_an_engine_that_cannot_do_it_writes_nothing(photo, engine, tmp_path, capsys) -> None:
+    engine.fails = CannotDoError("This needs a diffusion model.", "Install one.")
+    out = tmp_path / "out.png"
+    out.write_bytes(b"older")
+    arguments = ["replace", str(photo), "-p", "bench", "-e", "dog", "-o", str(out)]
+    assert main(arguments, provider=engine) == 1
+    assert one_line(capsys) == "ovedit: This needs a diffusion model. Install one.\n"
+    assert out.read_bytes() == b"older"
+
+
+def test_an_interrupt_writes_nothing(photo, engine, tmp_path, capsys) -> None:
+    engine.fails = KeyboardInterrupt()
+    arguments = ["remove", str(photo), "-p", "bench", "-o", f"{tmp_path}/out.png"]
+    assert main(arguments, provider=engine) == 130
+    assert one_line(capsys) == "ovedit: Cancelled.\n"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["photo.png"]
+
+
+# -- bad use ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["select", "PHOTO"], "--prompt"),
+        (["select", "PHOTO", "-p", " , "], "no phrase"),
+        (["select", "PHOTO", "-p", "a", "--threshold", "1.5"], "1.5 is not between 0 and 1"),
+        (["select", "PHOTO", "-p", "a", "--top-k", "0"], "0 is less than 1"),
+        (["select", "PHOTO", "-p", "a", "--top-k", "x"], "'x' is not a whole number"),
+        (["select", "PHOTO", "-p", "a", "--preset", "best"], "best"),
+        (["remove", "PHOTO", "-p", "bench"], "--out"),
+        (["remove", "PHOTO", "-o", "out.png"], "Neither --prompt nor --mask"),
+        (["replace", "PHOTO", "-p", "bench", "-o", "out.png"], "--edit"),
+        (["remove", "PHOTO", "-p", "bench", "-o", "out.png", "--seed", "-1"], "-1"),
+        (["remove", "PHOTO", "-p", "bench", "-o", "out.png", "--set", "x"], "key=value"),
+        (["replace", "PHOTO", "-p", "bench", "-e", " ", "-o", "o.png"], "say what you want"),
+        (["--colour"], "COMMAND"),
+        (["slect"], "Did you mean select?"),
+    ],
+)
+def test_bad_use_is_exit_code_2(arguments, words, photo, engine, capsys, tmp_path) -> None:
+    given = [str(photo) if word == "PHOTO" else word for word in arguments]
+    assert main(given, provider=engine) == 2
+    assert words in one_line(capsys)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["select", "missing.png", "-p", "a"], "missing.png"),
+        (["select", "PHOTO", "-p", "a", "--engine", "large"], "large"),
+        (["remove", "PHOTO", "-p", "bench", "-o", "no/such/folder.png"], "no folder"),
+        (["remove", "PHOTO", "-p", "bench", "-o", "out.xyz"], "out.xyz"),
+        (["select", "PHOTO", "-p", "bench", "-o", "mask.jpg"], "mask.jpg"),
+        (["select", "PHOTO", "-p", "bench", "--overlay", "o.ora"], "o.ora"),
+        (["remove", "PHOTO", "--mask", "missing.png", "-o", "out.png"], "missing.png"),
+    ],
+)
+def test_what_cannot_be_done_is_exit_code_1(arguments, words, photo, engine, capsys) -> None:
+    given = [str(photo) if word == "PHOTO" else word for word in arguments]
+    assert main(given, provider=engine) == 1
+    assert words in one_line(capsys)
+
+
+def test_a_bug_is_told_in_one_line(photo, engine, capsys, tmp_path, monkeypatch) -> None:
+    engine.fails = ZeroDivisionError("division by zero")
+    arguments = ["remove", str(photo), "-p", "bench", "-o", f"{tmp_path}/out.png"]
+    assert main(arguments, provider=engine) == 1
+    assert "bug in OVEdit: ZeroDivisionError" in one_line(capsys)
+    monkeypatch.setenv("OVEDIT_DEBUG", "1")
+    assert main(arguments, provider=engine) == 1
+    assert "Traceback" in capsys.readouterr().err
+
+
+# -- progress, info, help --------------------------------------------------------------------------
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_progress_is_drawn_on_a_terminal_only() -> None:
+    for stream, drawn in ((Terminal(), True), (io.StringIO(), False)):
+        with ProgressBar(stream) as bar:
+            report = bar.stage(0.5, 1.0)
+            report(0.0, "Filling")
+        assert ("Filling" in stream.getvalue()) is drawn
+        assert (" 50%" in stream.getvalue()) is drawn
+    quiet = Terminal()
+    with ProgressBar(quiet, quiet=True) as bar:
+        bar.stage(0, 1)(0.5, "Filling")
+    assert quiet.getvalue() == ""
+
+
+def test_the_bar_is_gone_afterwards() -> None:
+    stream = Terminal()
+    with pytest.raises(RuntimeError), ProgressBar(stream) as bar:
+        bar.stage(0, 1)(0.3, "Filling")
+        raise RuntimeError
+    assert stream.getvalue().endswith("\r\x1b[K")
+
+
+def test_info_names_engines_and_folders(engine, capsys, _own_folders) -> None:
+    assert main(["info"], provider=engine) == 0
+    out, _ = capsys.readouterr()
+    assert f"OVEdit {ovedit.__version__}" in out
+    assert "basic: Fake; select, remove, replace, restyle" in out
+    assert "large: Large; select, remove, replace, restyle; not installed, needs 2 GB" in out
+    assert str(settings.settings_path()) in out
+    assert main(["info", "--json"], provider=engine) == 0
+    facts = json.loads(capsys.readouterr().out)
+    assert facts["folders"]["data"] == str(settings.data_folder())
+    assert facts["packages"]["numpy"] == np.__version__
+
+
+def test_help_names_every_command(capsys) -> None:
+    assert main(["--help"]) == 0
+    out, _ = capsys.readouterr()
+    assert all(re.search(rf"^    {command} ", out, re.MULTILINE) for command in COMMANDS)
+
+
+def test_presets_are_those_of_the_engines() -> None:
+    assert parser.PRESETS == PRESETS
+
+
+def test_the_version_is_the_projects(capsys) -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert ovedit.__version__ == project["version"]
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out == f"OVEdit {project['version']}\n"
+
+
+@pytest.mark.parametrize(
+    ("command", "forbidden"),
+    [
+        ("--help", {"numpy", "cv2", "PIL", "torch", "PySide6"}),
+        ("info", {"cv2", "PIL", "torch", "PySide6", "numba", "scipy"}),
+    ],
+)
+def test_nothing_heavy_is_loaded_to_answer_quickly(command: str, forbidden: set[str]) -> None:
+    script = (
+        "import sys\nfrom ovedit.cli import main\n"
+        f"main([{command!r}])\n"
+        "print(*{name.partition('.')[0] for name in sys.modules}, file=sys.stderr)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert not forbidden & set(done.stderr.split())
