@@ -14,6 +14,9 @@ from typing import BinaryIO
 from ovedit.errors import FileError
 from ovedit.io.files import file_error
 
+TEMPORARY = ".ovedit-"
+"""How the names of files begin that are still being written."""
+
 
 @contextmanager
 def atomic_write(path: Path) -> Iterator[BinaryIO]:
@@ -28,7 +31,7 @@ def atomic_write(path: Path) -> Iterator[BinaryIO]:
     try:
         target = Path(os.path.realpath(path))
         mode = _mode_of(target)
-        temporary = target.with_name(f".ovedit-{uuid.uuid4().hex[:12]}.tmp")
+        temporary = target.with_name(f"{TEMPORARY}{uuid.uuid4().hex[:12]}.tmp")
         flags = os.O_CREAT | os.O_EXCL | os.O_RDWR | getattr(os, "O_BINARY", 0)
         descriptor = os.open(temporary, flags, 0o666)
     except OSError as e:

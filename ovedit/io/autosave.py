@@ -12,6 +12,7 @@ import json
 import os
 import sys
 import threading
+import time
 import uuid
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -20,11 +21,14 @@ from pathlib import Path
 from ovedit.document import DocumentState
 from ovedit.errors import FileError
 from ovedit.io.archive import Archive
+from ovedit.io.atomic import TEMPORARY
 from ovedit.io.files import file_error, open_file
-from ovedit.io.openraster import PROJECT_SUFFIX, save_project
+from ovedit.io.openraster import PROJECT_SUFFIX, THUMBNAIL, save_project
 
 _ABOUT = "ovedit/autosave.json"
 _ABOUT_LIMIT = 1 << 20
+_OLD = 24 * 3600
+"""Seconds after which nobody is still writing a file."""
 
 
 @dataclass(frozen=True)
@@ -32,13 +36,14 @@ class Recoverable:
     """An autosave that no running program keeps.
 
     path: the project file to open. name: what the document was called. source: the project it was
-    saved to before, or None. saved_at: when, in local time.
+    saved to before, or None. saved_at: when, in local time. thumbnail: a small PNG, or empty.
     """
 
     path: Path
     name: str
     source: Path | None
     saved_at: datetime
+    thumbnail: bytes = b""
 
 
 @dataclass
@@ -98,6 +103,7 @@ def discard_own(folder: Path) -> None:
 
 def find(folder: Path) -> tuple[Recoverable, ...]:
     """The autosaves of programs that went down, newest first. A missing folder has none."""
+    _sweep(folder)
     found = [_recoverable(path) for path in sorted(folder.glob(f"*{PROJECT_SUFFIX}"))]
     return tuple(
         sorted((x for x in found if x is not None), key=lambda x: x.saved_at, reverse=True)
@@ -138,20 +144,35 @@ def _recoverable(path: Path) -> Recoverable | None:
         if lock is None:
             return None
         os.close(lock)
-    name, source, saved_at = path.name, None, datetime.now(UTC)
     try:
-        saved_at = datetime.fromtimestamp(path.stat().st_mtime, UTC)
-        with open_file(path) as stream, Archive(stream, path.name) as archive:
-            about = json.loads(archive.read(_ABOUT, _ABOUT_LIMIT))
-        name = str(about["name"])
-        source = None if about["source"] is None else Path(about["source"])
-        saved_at = datetime.fromisoformat(about["saved_at"])
+        changed = datetime.fromtimestamp(path.stat().st_mtime, UTC)
     except OSError:
         return None  # Another program has just discarded it.
+    try:
+        with open_file(path) as stream, Archive(stream, path.name) as archive:
+            about = json.loads(archive.read(_ABOUT, _ABOUT_LIMIT))
+            thumbnail = archive.read(THUMBNAIL, _ABOUT_LIMIT)
+        source = about["source"]
+        return Recoverable(
+            path,
+            str(about["name"]),
+            None if source is None else Path(source),
+            datetime.fromisoformat(about["saved_at"]).astimezone(),
+            thumbnail,
+        )
     except (FileError, ValueError, KeyError, TypeError):
         # Opening it will say what is wrong with it; until then it is offered by its file's name.
-        name, source = path.name, None
-    return Recoverable(path, name, source, saved_at.astimezone())
+        return Recoverable(path, path.name, None, changed.astimezone())
+
+
+def _sweep(folder: Path) -> None:
+    """Remove what programs left that went down while they were writing."""
+    old = time.time() - _OLD
+    for pattern in ("*.new", f"{TEMPORARY}*"):
+        for path in folder.glob(pattern):
+            with contextlib.suppress(OSError):
+                if path.stat().st_mtime < old:
+                    path.unlink()
 
 
 def _lock_path(path: Path) -> Path:

@@ -44,7 +44,9 @@ PROJECT_SUFFIX = ".ora"
 _DOCUMENT = "ovedit/document.json"
 _EXIF = "ovedit/exif.bin"
 _MERGED = "mergedimage.png"
-_THUMBNAIL = "Thumbnails/thumbnail.png"
+THUMBNAIL = "Thumbnails/thumbnail.png"
+"""Entry with a small picture of the document."""
+
 _THUMBNAIL_SIDE = 256
 _TEXT_LIMIT = 1 << 26
 
@@ -154,7 +156,7 @@ def _write(
             for entry, data in pictures.items():
                 packed = zipfile.ZIP_STORED if entry.endswith(".png") else zipfile.ZIP_DEFLATED
                 out.writestr(entry, data.result(), packed, compresslevel=1)
-            for entry, data in zip((_MERGED, _THUMBNAIL), merged.result(), strict=True):
+            for entry, data in zip((_MERGED, THUMBNAIL), merged.result(), strict=True):
                 out.writestr(entry, data)
             for entry, data in extra.items():
                 out.writestr(entry, data)
