@@ -81,6 +81,9 @@ def start_once(python: str, binding: str, arguments: list[str], home: Path) -> t
         os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
     ):
         environment["QT_QPA_PLATFORM"] = "offscreen"
+    # A person's Python keeps compiled modules; the discarded first run fills this.
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)
+    environment["PYTHONPYCACHEPREFIX"] = str(home / "pycache")
     start = time.monotonic()
     done = subprocess.run(
         [python, "-c", PROBE, binding, str(start), *arguments],
