@@ -7,7 +7,7 @@ from argparse import Namespace
 from pathlib import Path
 
 from ovedit.cli.progress import ProgressBar
-from ovedit.cli.select import find
+from ovedit.cli.select import find, hint
 from ovedit.cli.session import Session, open_session, target
 from ovedit.document import EditLayer
 from ovedit.engine.protocols import EngineProvider
@@ -82,7 +82,7 @@ def _masks(session: Session, arguments: Namespace) -> tuple[str, ...]:
     missing = [phrase for phrase in outcome.phrases if not phrase.found]
     if missing:
         raise NothingFoundError(
-            " ".join(phrase.message for phrase in missing), "Try other words, or give a --mask."
+            " ".join(phrase.message for phrase in missing), hint(outcome) + " Or give a --mask."
         )
     session.note(outcome.messages)
     segment.accept(session.document, outcome.mask_ids)

@@ -47,7 +47,7 @@ def run_select(arguments: Namespace, provider: EngineProvider | None) -> int:
         for mask in found:
             print(_as_text(session, mask))
     if not found:
-        raise NothingFoundError(" ".join(outcome.messages), "Try other words or --threshold.")
+        raise NothingFoundError(" ".join(outcome.messages), hint(outcome, arguments.json))
     session.note(outcome.messages)
     return 0
 
@@ -65,6 +65,13 @@ def find(session: Session, arguments: Namespace, *, top_k: int) -> segment.Segme
     with ProgressBar(quiet=session.quiet) as bar:
         result = ask(session.provider, session.engine, request, bar.stage(0, 1))
     return segment.apply_segmentation(session.document, result)
+
+
+def hint(outcome: segment.SegmentOutcome, listed: bool = False) -> str:
+    """What to do where something was not found."""
+    guesses = any(phrase.guesses for phrase in outcome.phrases)
+    where = "ovedit select --json tells where that is. " if guesses and not listed else ""
+    return f"{where}Try other words."
 
 
 def _write_masks(session: Session, found: list[ClassMask], out: Path) -> dict[str, Path]:

@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 import tomllib
+import types
 from pathlib import Path
 
 import numpy as np
@@ -108,6 +109,15 @@ def test_select_hands_its_options_to_the_engine(photo, engine) -> None:
     assert isinstance(request, SegmentRequest)
     assert (request.top_k, request.threshold, request.preset) == (5, 0.4, "fast")
     assert request.options == {"a": "1", "b": "x=y"}
+
+
+def test_select_says_where_guesses_are(photo, engine, capsys) -> None:
+    assert main(["select", str(photo), "-p", "zebra"], provider=engine) == 1
+    assert "--json tells where" in one_line(capsys)
+    assert main(["select", str(photo), "-p", "zebra", "--json"], provider=engine) == 1
+    out, err = capsys.readouterr()
+    (zebra,) = json.loads(out)["phrases"]
+    assert zebra["guesses"][0]["box"] == [0, 0, 5, 5] and err.count("\n") == 1
 
 
 def test_select_finding_nothing_is_exit_code_1(photo, engine, tmp_path, capsys) -> None:
@@ -274,6 +284,26 @@ def test_a_bug_is_told_in_one_line(photo, engine, capsys, tmp_path, monkeypatch)
     monkeypatch.setenv("OVEDIT_DEBUG", "1")
     assert main(arguments, provider=engine) == 1
     assert "Traceback" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("files", [[], ["a.jpg"], ["a.jpg", "b c.ora"]])
+def test_without_a_command_the_window_opens(files, monkeypatch) -> None:
+    opened: list[list[str]] = []
+    window = types.ModuleType("ovedit.app")
+    window.main = lambda argv: opened.append(argv) or 0  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "ovedit.app", window)
+    assert main(files) == 0
+    assert opened == [files]
+
+
+def test_a_file_may_be_called_like_a_misspelt_command(tmp_path, monkeypatch) -> None:
+    opened: list[list[str]] = []
+    window = types.ModuleType("ovedit.app")
+    window.main = lambda argv: opened.append(argv) or 0  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "ovedit.app", window)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "slect").write_bytes(b"")
+    assert main(["slect"]) == 0 and opened == [["slect"]]
 
 
 # -- progress, info, help --------------------------------------------------------------------------
