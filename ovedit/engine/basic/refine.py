@@ -3,7 +3,7 @@
 The rough likelihood is sharpened like GrabCut does it (Rother et al. 2004): colour models of inside
 and outside are learnt from it and applied again. Where GrabCut cuts a graph, the labels here are
 smoothed by an edge-aware filter (guided filter, He et al. 2013, used for labelling as in Hosni et
-al., "Fast Cost-Volume Filtering for Visual Correspondence and Beyond", 2013): that takes a tenth of
+al., "Fast Cost-Volume Filtering for Visual Correspondence and Beyond", 2013): that takes a fifth of
 the time, keeps thin parts such as slats and branches, and gives soft labels.
 """
 

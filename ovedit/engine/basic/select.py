@@ -95,7 +95,7 @@ class _Job:
         self.check()
         named = bool(query.noun) and not query.stuff
         cut = max(_cut(score, top), 0.52 * top) if named else _cut(score, top)
-        trust = 0.2 if query.ground else 0.5
+        trust = 0.2 if query.ground else 0.35
         likelihood = _likelihood(score, cut)
         label = sharpen(self.scene.rgb, self.scene.cells, likelihood, trust_colour=trust)
         label, attached = self._with_attached(query, label)
