@@ -1,0 +1,288 @@
+"""Filling a hole from its surroundings, coarse to fine.
+
+On every level the loop of Wexler et al. ("Space-Time Completion of Video", PAMI 2007) alternates
+between finding for each patch over the hole the nearest patch of the surroundings (PatchMatch) and
+letting these vote for the pixels. The field found on a level is carried to the next finer one, where
+it copies that level's own pixels: the full picture is made of pixels of the full picture.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from ovedit.engine.basic import patchmatch, pyramid
+from ovedit.engine.basic.pyramid import COLOURS, Level
+from ovedit.engine.requests import Preset
+
+Report = Callable[[float, NDArray[np.uint8]], None]
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How much work a preset spends.
+
+    radii: patch radius in pixels on each level from the coarsest on, the last one for all others.
+    rounds: search-and-vote rounds in the same way. working_size: levels with a longer side only
+    refine the field carried to them. sweeps: sweeps of the search in a round.
+    """
+
+    radii: tuple[int, ...]
+    rounds: tuple[int, ...]
+    working_size: int
+    sweeps: int = 2
+
+
+EFFORTS: dict[Preset, Effort] = {
+    "fast": Effort(radii=(3, 4, 5), rounds=(8, 5, 3, 2), working_size=384),
+    "balanced": Effort(radii=(3, 4, 5, 6, 7), rounds=(12, 8, 6, 4), working_size=768),
+    "quality": Effort(radii=(3, 4, 5, 6, 7), rounds=(16, 12, 8, 6), working_size=1024, sweeps=4),
+}
+
+_FINE_RADIUS = 4
+_FINE_ROUNDS = 1
+_FINE_REACH = 8
+_FINAL_VOTE_RADIUS = 1
+_BAND_WORK = 4e8
+_FULL_WEIGHT = 16
+_LEAST_WEIGHT = 4
+
+
+def fill(
+    colours: NDArray[np.uint8],
+    known: NDArray[np.bool_],
+    hole: NDArray[np.bool_],
+    effort: Effort,
+    seed: int,
+    check: Callable[[], None],
+    report: Report,
+) -> NDArray[np.uint8]:
+    """The picture `colours` (H, W, 3) with every pixel of `hole` (H, W) made from `known` ones.
+
+    `known` must hold a pixel, and none of the hole. The same seed gives the same picture, on any
+    number of processors. `check` is called between short pieces of work, from any thread, and
+    stops all by raising; `report` gets the fraction done and the picture so far, at the size of a
+    level, and is called in the caller's thread.
+    """
+    levels = pyramid.build(colours, known, hole)
+    check()
+    plans = [_Plan.of(levels, index, effort) for index in range(len(levels))]
+    total = sum(plan.work for plan in plans)
+    done = 0.0
+    estimate: _Estimate | None = None
+    with ThreadPoolExecutor(min(4, os.cpu_count() or 1), "fill") as threads:
+        try:
+            for index in reversed(range(len(levels))):
+                plan = plans[index]
+                painter = _Painter(levels[index], plan, effort, [seed, index], threads, check)
+                if estimate is None:
+                    painter.start()
+                    report(0.0, painter.picture[..., :COLOURS])
+                else:
+                    painter.carry(estimate)
+                for turn in range(plan.rounds):
+                    painter.round(turn, last=index == 0 and turn == plan.rounds - 1)
+                    done += plan.work / plan.rounds
+                    report(done / total, painter.picture[..., :COLOURS])
+                estimate = painter.estimate
+        except BaseException:
+            threads.shutdown(cancel_futures=True)
+            raise
+    assert estimate is not None
+    result = colours.copy()
+    result[hole] = estimate.picture[..., :COLOURS][hole]
+    return result
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """What is done on one level: patch radii (rows, columns), rounds, reach of the search."""
+
+    radius_y: int
+    radius_x: int
+    rounds: int
+    reach: int
+    work: float
+    sources: NDArray[np.bool_]
+
+    @staticmethod
+    def of(levels: list[Level], index: int, effort: Effort) -> _Plan:
+        level = levels[index]
+        height, width = level.known.shape
+        from_top = len(levels) - 1 - index
+        fine = from_top > 0 and max(height, width) > effort.working_size
+        radius = _FINE_RADIUS if fine else effort.radii[min(from_top, len(effort.radii) - 1)]
+        rounds = _FINE_ROUNDS if fine else effort.rounds[min(from_top, len(effort.rounds) - 1)]
+        while True:
+            radius_y, radius_x = min(radius, (height - 1) // 2), min(radius, (width - 1) // 2)
+            sources = _eroded(level.known, radius_y, radius_x)
+            if sources.any():
+                break
+            # A frame thinner than a patch: the largest patch that still fits somewhere.
+            radius -= 1
+        area = (2 * radius_y + 1) * (2 * radius_x + 1)
+        work = rounds * float(np.count_nonzero(level.hole) + 100) * area
+        reach = _FINE_REACH if fine else max(height, width)
+        return _Plan(radius_y, radius_x, rounds, reach, work, sources)
+
+
+def _eroded(inside: NDArray[np.bool_], radius_y: int, radius_x: int) -> NDArray[np.bool_]:
+    """The centres (H, W) of all patches that lie wholly in `inside` and in the picture."""
+    kernel = np.ones((2 * radius_y + 1, 2 * radius_x + 1), np.uint8)
+    return cv2.erode(
+        inside.astype(np.uint8), kernel, borderType=cv2.BORDER_CONSTANT, borderValue=0
+    ).astype(np.bool_)
+
+
+@dataclass(frozen=True, eq=False)
+class _Estimate:
+    """What a level hands to the next finer one: its picture, and its field over a window."""
+
+    picture: NDArray[np.uint8]
+    field_y: NDArray[np.int32]
+    field_x: NDArray[np.int32]
+    active: NDArray[np.bool_]
+    top: int
+    left: int
+
+
+class _Painter:
+    """Search and vote on one level, over the window that the patches touching the hole cover."""
+
+    def __init__(
+        self,
+        level: Level,
+        plan: _Plan,
+        effort: Effort,
+        seed: list[int],
+        threads: ThreadPoolExecutor,
+        check: Callable[[], None],
+    ) -> None:
+        self._level, self._plan, self._effort = level, plan, effort
+        self._threads, self._check = threads, check
+        ry, rx = plan.radius_y, plan.radius_x
+        height, width = level.hole.shape
+        kernel = np.ones((2 * ry + 1, 2 * rx + 1), np.uint8)
+        centres = cv2.dilate(level.hole.astype(np.uint8), kernel).astype(np.bool_)
+        centres[:ry] = centres[height - ry :] = False
+        centres[:, :rx] = centres[:, width - rx :] = False
+        rows, columns = np.flatnonzero(centres.any(1)), np.flatnonzero(centres.any(0))
+        self._top, self._left = int(rows[0]) - ry, int(columns[0]) - rx
+        self._window = np.s_[self._top : rows[-1] + ry + 1, self._left : columns[-1] + rx + 1]
+        self._active = np.ascontiguousarray(centres[self._window])
+        self._unknown = np.ascontiguousarray(~level.known[self._window])
+        self._random = np.random.default_rng(seed)
+        self.picture = level.features.copy()
+        self._flat = self.picture.reshape(height, -1)
+        self._cost = np.zeros(self._active.shape, np.float32)
+        source_rows, source_columns = np.nonzero(plan.sources)
+        pick = self._random.integers(0, len(source_rows), self._active.shape)
+        self._field_y = source_rows[pick].astype(np.int32)
+        self._field_x = source_columns[pick].astype(np.int32)
+        inside = np.minimum(depth := pyramid.depth(~level.known)[self._window], 40)
+        # Votes from deep inside rest on guesses: let the border's evidence grow inwards.
+        self._confidence = (1.3**-inside).astype(np.float32)
+        weight = np.maximum(_FULL_WEIGHT * 1.1**-depth, _LEAST_WEIGHT)
+        weight = np.where(self._unknown, weight, _FULL_WEIGHT).astype(np.uint8)
+        size = (2 * rx + 1, 2 * ry + 1)
+        self._weight_sum = cv2.boxFilter(weight, cv2.CV_32F, size, normalize=False)
+        self._weight = np.repeat(weight, self.picture.shape[2], axis=1)
+        # Bands of equal work, whatever the machine: their edges are part of the result.
+        evaluations = 2 + np.log2(plan.reach + 1)
+        work = self._active.sum() * kernel.size * self.picture.shape[2] * evaluations
+        self._bands = int(np.clip(work / _BAND_WORK, 4, max(4, self._active.shape[0] // 8)))
+
+    @property
+    def estimate(self) -> _Estimate:
+        """What was reached so far."""
+        return _Estimate(
+            self.picture, self._field_y, self._field_x, self._active, self._top, self._left
+        )
+
+    def start(self) -> None:
+        """Begin from colours drawn smoothly in from the border, and a random field."""
+        unknown = (~self._level.known).astype(np.uint8)
+        for channels in (np.s_[..., 0:3], np.s_[..., 3:6], np.s_[..., 4:7]):
+            plane = np.ascontiguousarray(self._level.features[channels])
+            self.picture[channels] = cv2.inpaint(plane, unknown, 3, cv2.INPAINT_TELEA)
+
+    def carry(self, coarser: _Estimate) -> None:
+        """Begin from a coarser level's field, which now copies this level's pixels."""
+        height, width = self._level.known.shape
+        h, w = self._active.shape
+        ys, xs = np.arange(h) + self._top, np.arange(w) + self._left
+        coarse_y = np.clip(ys // 2 - coarser.top, 0, coarser.active.shape[0] - 1)
+        coarse_x = np.clip(xs // 2 - coarser.left, 0, coarser.active.shape[1] - 1)
+        at = np.ix_(coarse_y, coarse_x)
+        field_y = 2 * coarser.field_y[at] + (ys - 2 * (coarse_y + coarser.top))[:, None]
+        field_x = 2 * coarser.field_x[at] + (xs - 2 * (coarse_x + coarser.left))[None]
+        fits = coarser.active[at] & (field_y >= 0) & (field_x >= 0)
+        fits &= (field_y < height) & (field_x < width)
+        sources = self._plan.sources
+        fits &= sources[np.clip(field_y, 0, height - 1), np.clip(field_x, 0, width - 1)]
+        self._field_y = np.where(fits, field_y, self._field_y).astype(np.int32)
+        self._field_x = np.where(fits, field_x, self._field_x).astype(np.int32)
+        larger = cv2.resize(coarser.picture[..., :COLOURS], (width, height))
+        unknown = ~self._level.known
+        self.picture[..., :COLOURS][unknown] = larger[unknown]
+        self._vote(self._confidence)
+
+    def round(self, turn: int, last: bool) -> None:
+        """Search, then vote; the last vote of all takes few patches, which keeps it sharp."""
+        plan = self._plan
+        ry, rx = plan.radius_y, plan.radius_x
+        shared = (self._flat, self._weight)
+        field = (self._active, self._field_y, self._field_x, self._cost)
+        place = (self._top, self._left)
+        self._run(lambda a, b: patchmatch.score(*shared, *field, *place, a, b, ry, rx), 0)
+        for sweep in range(self._effort.sweeps):
+            before = (self._field_y.copy(), self._field_x.copy())
+            seed = int(self._random.integers(1 << 32))
+            backwards = bool(sweep % 2)
+            search = (*shared, plan.sources, *field, *before, *place)
+            rest = (ry, rx, backwards, plan.reach, seed)
+            self._run(
+                lambda a, b, search=search, rest=rest: patchmatch.search(*search, a, b, *rest), turn
+            )
+        distance = self._cost / np.maximum(self._weight_sum, 1)
+        typical = float(np.percentile(distance[self._active], 75)) + 1e-3
+        trust = np.exp(-distance / (2 * typical)) * self._confidence + 1e-8
+        self._vote(trust.astype(np.float32), _FINAL_VOTE_RADIUS if last else None)
+
+    def _vote(self, trust: NDArray[np.float32], most: int | None = None) -> None:
+        ry, rx = self._plan.radius_y, self._plan.radius_x
+        if most is not None:
+            ry, rx = min(ry, most), min(rx, most)
+        out = np.ascontiguousarray(self.picture[self._window])
+        field = (self._active, self._field_y, self._field_x)
+        self._run(
+            lambda a, b: patchmatch.vote(
+                self._flat, out, self._unknown, *field, trust, a, b, ry, rx
+            ),
+            0,
+        )
+        self.picture[self._window] = out
+
+    def _run(self, kernel: Callable[[int, int], object], turn: int) -> None:
+        """Let the threads work on the bands; their edges differ from turn to turn."""
+        height = self._active.shape[0]
+        shift = (turn * 7) % 13 - 6
+        edges = [
+            int(np.clip(height * i // self._bands + shift, 0, height))
+            for i in range(1, self._bands)
+        ]
+        edges = [0, *edges, height]
+
+        def work(band: tuple[int, int]) -> None:
+            self._check()
+            kernel(*band)
+
+        bands = [(a, b) for a, b in zip(edges, edges[1:], strict=False) if b > a]
+        for _ in self._threads.map(work, bands):
+            pass

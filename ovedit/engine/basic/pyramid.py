@@ -1,0 +1,118 @@
+"""The levels that a hole is filled on, from the full picture down to where the hole is thin."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+COLOURS = 3
+_TEXTURE_GAIN = 4.0
+_THIN = 3.0
+_SMALLEST_SIDE = 24
+_KNOWN_SHARE = 0.12
+_HALVING = np.array([1, 5, 10, 10, 5, 1], np.float32) / 32
+
+
+@dataclass(frozen=True, eq=False)
+class Level:
+    """One level of the pyramid.
+
+    features: (H, W, 7) uint8: red, green, blue; the amount of texture across and along, which is
+        the mean absolute gradient of the full picture around the pixel (Newson et al., "Video
+        Inpainting of Complex Scenes", SIAM J. Imaging Sciences 2014: without it a hole in grass is
+        filled with smooth patches, the nearest ones to any average); and the gradient of this level
+        across and along, 128 where it is 0 or not known.
+    known: (H, W) bool, pixels that may be copied. hole: (H, W) bool, pixels to be made. Pixels that
+        are neither are transparent: not asked for, and not to be copied.
+    """
+
+    features: NDArray[np.uint8]
+    known: NDArray[np.bool_]
+    hole: NDArray[np.bool_]
+
+
+def depth(inside: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """Distance in pixels from each pixel of `inside` (H, W) to the nearest one outside it.
+
+    Beyond the border of the picture nothing is known: it does not count as outside.
+    """
+    return np.asarray(cv2.distanceTransform(inside.astype(np.uint8), cv2.DIST_L2, 3), np.float32)
+
+
+def build(
+    colours: NDArray[np.uint8], known: NDArray[np.bool_], hole: NDArray[np.bool_]
+) -> list[Level]:
+    """The levels of a picture (H, W, 3), the full one first.
+
+    Colours that are not known have no influence. A coarser pixel is the mean of the known pixels
+    around it and counts as known where these are an eighth of them: so holes close from their edges
+    inwards, and what lies nearest to a hole can be copied on every level. The last level is the
+    first on which the hole is 3 px deep, or none of it would be left on the next.
+    """
+    features = np.zeros((*known.shape, COLOURS + 4), np.uint8)
+    features[..., :COLOURS] = np.where(known[..., None], colours, 0)
+    features[..., COLOURS : COLOURS + 2] = _texture(features[..., :COLOURS], known)
+    _set_gradients(features, known)
+    levels = [Level(features, known, hole)]
+    while min(known.shape) >= _SMALLEST_SIDE and depth(levels[-1].hole).max() > _THIN:
+        coarser = _halved(levels[-1])
+        if not (coarser.known.any() and coarser.hole.any()):
+            break
+        levels.append(coarser)
+        known = coarser.known
+    return levels
+
+
+def _gradient(
+    colours: NDArray[np.uint8], known: NDArray[np.bool_]
+) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
+    """Central differences of the luminance (H, W, 2), 0 beside what is not known, and where not."""
+    grey = cv2.cvtColor(np.ascontiguousarray(colours), cv2.COLOR_RGB2GRAY)
+    sure = cv2.erode(known.astype(np.uint8), np.ones((3, 3), np.uint8))
+    across = cv2.Sobel(grey, cv2.CV_32F, 1, 0, ksize=1)
+    along = cv2.Sobel(grey, cv2.CV_32F, 0, 1, ksize=1)
+    return np.dstack([across, along]) * sure[..., None], np.asarray(sure)
+
+
+def _texture(colours: NDArray[np.uint8], known: NDArray[np.bool_]) -> NDArray[np.uint8]:
+    """Mean absolute gradient (H, W, 2) over a window in proportion to the picture."""
+    gradient, sure = _gradient(colours, known)
+    half = int(2 ** max(1.0, math.log2(max(known.shape) / 128)))
+    window = (2 * half + 1, 2 * half + 1)
+    total = cv2.blur(np.abs(gradient), window)
+    share = cv2.blur(sure.astype(np.float32), window)
+    return np.clip(_TEXTURE_GAIN * total / np.maximum(share, 1e-4)[..., None], 0, 255).astype(
+        np.uint8
+    )
+
+
+def _set_gradients(features: NDArray[np.uint8], known: NDArray[np.bool_]) -> None:
+    gradient, _ = _gradient(features[..., :COLOURS], known)
+    features[..., COLOURS + 2 :] = np.clip(128 + gradient, 0, 255)
+
+
+def _halved(level: Level) -> Level:
+    height, width = level.known.shape
+    share = level.known.astype(np.float32)
+    weight = _filtered(share)
+    features = np.empty((*weight.shape, level.features.shape[2]), np.uint8)
+    for channel in range(features.shape[2]):
+        total = _filtered(level.features[..., channel] * share)
+        features[..., channel] = np.rint(total / np.maximum(weight, 1e-6))
+    known = weight >= _KNOWN_SHARE
+    odd = ((0, height % 2), (0, width % 2))
+    blocks = np.pad(level.hole, odd).reshape(known.shape[0], 2, known.shape[1], 2)
+    _set_gradients(features, known)
+    return Level(features, known, blocks.any(axis=(1, 3)) & ~known)
+
+
+def _filtered(plane: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Every second pixel of the smoothed plane: pixel i of the result covers 2 i and 2 i + 1."""
+    smooth = cv2.sepFilter2D(
+        plane, cv2.CV_32F, _HALVING, _HALVING, anchor=(2, 2), borderType=cv2.BORDER_REFLECT
+    )
+    return np.asarray(smooth[::2, ::2], np.float32)
