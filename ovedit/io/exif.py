@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from PIL import ExifTags, Image
 
 ORIENTATION = int(ExifTags.Base.Orientation)
@@ -71,3 +73,14 @@ def for_picture(exif: bytes, width: int, height: int, *, jpeg: bool = False) -> 
         data[ExifTags.IFD.Exif] = details
         block = data.tobytes()
     return block if not jpeg or len(block) <= _JPEG_LIMIT else b""
+
+
+def tags(exif: bytes) -> dict[int, Any]:
+    """The block's tags by number; its EXIF and GPS parts are dictionaries."""
+    data = Image.Exif()
+    data.load(exif)
+    found: dict[int, Any] = dict(data)
+    for ifd in _SUB_IFDS:
+        if ifd in found:
+            found[ifd] = dict(data.get_ifd(ifd))
+    return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import warnings
 import zlib
 from dataclasses import dataclass
 from io import BytesIO
@@ -19,12 +20,15 @@ from ovedit.io import exif as exif_data
 from ovedit.io.atomic import atomic_write
 from ovedit.io.colour import srgb_profile, to_rgba
 from ovedit.io.files import file_error, open_file
+from ovedit.io.tiff import encode_tiff
 from ovedit.settings import Settings
 
 Array = NDArray[np.uint8]
 
 # The limit here is the person's own, passed in with each call; Pillow's would cut in before it.
 Image.MAX_IMAGE_PIXELS = None
+# What Pillow finds odd in a file is for its developers; a person gets a note or an error.
+warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
 
 MAX_PIXELS = Settings().max_pixels
 """Pictures with more pixels are refused unless a caller says otherwise."""
@@ -331,6 +335,8 @@ def encode_image(pixels: Array, options: ExportOptions, *, exif: bytes = b"") ->
         pixels = np.ascontiguousarray(pixels[..., :3])
     if options.format == "png":
         return _png(pixels, block, options.dpi)
+    if options.format == "tiff":
+        return encode_tiff(pixels, srgb_profile(), exif_data.tags(block), options.dpi)
     image = Image.fromarray(pixels)
     extra: dict[str, object] = {"icc_profile": srgb_profile()}
     if block:
@@ -346,10 +352,8 @@ def encode_image(pixels: Array, options: ExportOptions, *, exif: bytes = b"") ->
             # Full colour resolution where the quality asked for would show the difference.
             extra["subsampling"] = "4:4:4" if options.quality >= 90 else "4:2:0"
             image.save(out, "JPEG", quality=options.quality, **extra)
-        elif options.format == "webp":
-            image.save(out, "WEBP", quality=options.quality, **extra)
         else:
-            image.save(out, "TIFF", compression="tiff_adobe_deflate", **extra)
+            image.save(out, "WEBP", quality=options.quality, **extra)
     except (OSError, ValueError) as e:
         raise FileError(
             f"The picture cannot be written as {options.format.upper()}: {e}.",
