@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
+import importlib
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,16 +20,14 @@ Bytes = NDArray[np.uint8]
 
 @pytest.fixture(scope="module")
 def script() -> Iterator[ModuleType]:
-    spec = importlib.util.spec_from_file_location(
-        "render_park_bench", SAMPLES / "render_park_bench.py"
-    )
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    # Dataclasses look their module up by name while it runs.
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    yield module
-    del sys.modules[spec.name]
+    """The render script with its siblings, as Python finds them when it runs the script."""
+    before = set(sys.modules)
+    sys.path.insert(0, str(SAMPLES))
+    yield importlib.import_module("render_park_bench")
+    sys.path.remove(str(SAMPLES))
+    for name in set(sys.modules) - before:
+        if name.startswith(("park_", "render_park_")):
+            del sys.modules[name]
 
 
 def read(path: Path, flags: int) -> Bytes:
