@@ -53,6 +53,22 @@ def test_replacing_the_bench_changes_the_bench_alone(sample, before, tmp_path, c
     assert np.median(chroma) < 20 < np.median(np.ptp(before[found].astype(int), axis=-1))
 
 
+def test_removing_the_bench_leaves_grass_and_all_else(sample, before, tmp_path, capsys) -> None:
+    out = tmp_path / "out.png"
+    truth = resource_path("samples", "park-bench.masks", "wooden-bench.png")
+    arguments = ["remove", str(sample), "--mask", str(truth), "-o", str(out), "--json", "-q"]
+    assert main([*arguments, "--preset", "fast"]) == 0
+    answer = json.loads(capsys.readouterr().out)
+    after = np.asarray(Image.open(out).convert("RGB"))
+    alpha = masks.feathered(grey(truth), answer["grow"], answer["feather"])
+    changed = (after != before).any(axis=-1)
+    assert int((changed & (alpha == 0)).sum()) == 0
+    assert answer["changed_pixels"] == int((alpha > 0).sum())
+    red, green, _ = np.moveaxis(after[grey(truth) >= 128].astype(int), -1, 0)
+    was_red, was_green, _ = np.moveaxis(before[grey(truth) >= 128].astype(int), -1, 0)
+    assert (was_red > was_green).mean() > 0.9 and (red > green).mean() < 0.35
+
+
 def test_the_project_keeps_what_is_needed_to_run_it_again(sample, tmp_path) -> None:
     from ovedit.io.documents import open_document
 
