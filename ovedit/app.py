@@ -36,13 +36,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     return app.exec()
 
 
-def build_window():  # noqa: ANN201
+def build_window():
     """A main window with its session, its model service and the engines there are."""
     from ovedit import settings as settings_file
     from ovedit.engine.registry import default_registry
     from ovedit.service.model_service import ModelService
     from ovedit.ui.main_window import MainWindow
-    from ovedit.ui.messages import Message
     from ovedit.ui.session import Session
 
     problem: OVEditError | None = None
@@ -54,7 +53,7 @@ def build_window():  # noqa: ANN201
     window = MainWindow(Session(settings), service)
     service.refresh_engines()
     if problem is not None:
-        window.say(Message.of(problem))
+        window.say(problem)
     return window
 
 

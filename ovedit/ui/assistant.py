@@ -259,9 +259,10 @@ class Assistant(QObject):
             seconds_left=progress.seconds_left,
         )
         errand = self._errands.get(progress.id)
-        if progress.preview is not None and errand is not None:
-            if errand.document is self._session.document:
-                self.previewed.emit(progress.preview)
+        if progress.preview is None or errand is None:
+            return
+        if errand.document is self._session.document:
+            self.previewed.emit(progress.preview)
 
     def _finished(self, done: JobResult) -> None:
         errand = self._end(done.id)

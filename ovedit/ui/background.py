@@ -1,4 +1,4 @@
-"""File work off the window's thread: one thing at a time, its result back on the window's thread."""
+"""File work off the window's thread, one thing at a time, with the result back on it."""
 
 from __future__ import annotations
 

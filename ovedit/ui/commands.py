@@ -26,11 +26,13 @@ from ovedit.workflows import layers, mask_ops, segment
 
 if TYPE_CHECKING:
     from ovedit.ui.canvas.canvas import Canvas
+    from ovedit.ui.dialogs.export import ExportOptions as ExportChoice
     from ovedit.ui.main_window import MainWindow
 
 OPEN_FILTER = (
     "Pictures and projects (*.ora *.png *.jpg *.jpeg *.webp *.tif *.tiff *.bmp *.gif);;All (*)"
 )
+_SUFFIXES = {"png": ".png", "jpeg": ".jpg", "webp": ".webp", "tiff": ".tif"}
 SAMPLE = ("samples", "park-bench.jpg")
 _SAVE, _DISCARD, _KEEP = (
     QMessageBox.StandardButton.Save,
@@ -53,7 +55,7 @@ class Commands:
         try:
             do(self)
         except OVEditError as error:
-            self._window.say(Message.of(error))
+            self._window.say(error)
 
     # -- what the actions can see ----------------------------------------------------------------
 
@@ -186,12 +188,10 @@ class Commands:
 
     def export_masks(self) -> None:
         """Ask for a folder and write every mask into it."""
-        folder = QFileDialog.getExistingDirectory(
-            self._window, "Export masks to", self._folder()
-        )
+        folder = QFileDialog.getExistingDirectory(self._window, "Export masks to", self._folder())
         if folder:
             written = mask_files.export_masks(Path(folder), self._open.snapshot())
-            self._window.say(Message(f"Exported {len(written)} masks to {folder}."))
+            self._window.tell(Message(f"Exported {len(written)} masks to {folder}."))
 
     def import_mask(self) -> None:
         """Ask for a picture and take it as a class mask."""
@@ -533,7 +533,9 @@ class Commands:
         AboutDialog(__version__, parent=self._window).exec()
 
 
+def _export_options(choice: ExportChoice) -> images.ExportOptions:
+    return images.ExportOptions(choice.format, choice.quality, choice.keep_exif)
+
+
 def _full(document: Document) -> Surface:
-    return Surface.from_array(
-        np.full((document.size.height, document.size.width), 255, np.uint8)
-    )
+    return Surface.from_array(np.full((document.size.height, document.size.width), 255, np.uint8))

@@ -97,8 +97,9 @@ class DockEdits(QObject):
         self._window.canvas.overlays.show(hovered=ids[0] if ids else "")
 
     def _rename_mask(self, row_id: str, name: str) -> None:
-        for mask_id in self._ids(row_id)[:1]:
-            self._do(lambda d: mask_ops.rename(d, mask_id, label=name))
+        ids = self._ids(row_id)
+        if ids:
+            self._do(lambda d: mask_ops.rename(d, ids[0], label=name))
 
     def _preview_threshold(self, row_id: str, value: float) -> None:
         document, canvas = self._window.session.document, self._window.canvas

@@ -66,9 +66,7 @@ class MainWindow(QMainWindow):
         self._build_bars()
         self._build_docks()
         self._build_actions()
-        self._tools: dict[str, Tool] = {
-            tool.name: tool(self) for group in TOOLS for tool in group
-        }
+        self._tools: dict[str, Tool] = {tool.name: tool(self) for group in TOOLS for tool in group}
         self.bindings = Bindings(self.masks, self.layers, self.history, self)
         self.dock_edits = DockEdits(self)
         # Once for all events of one turn of the event loop.
@@ -180,10 +178,10 @@ class MainWindow(QMainWindow):
         session, assistant, prompt = self.session, self.assistant, self.prompt
         session.document_changed.connect(self._show_document)
         session.title_changed.connect(self._show_title)
-        session.said.connect(self.say)
+        session.said.connect(self.tell)
         session.settings_changed.connect(lambda _settings: self.use_settings())
         session.background.busy_changed.connect(self._show_busy)
-        assistant.said.connect(self.say)
+        assistant.said.connect(self.tell)
         assistant.jobs_changed.connect(self._show_jobs)
         assistant.previewed.connect(self._show_preview)
         assistant.points_applied.connect(self._points_applied)
@@ -256,10 +254,12 @@ class MainWindow(QMainWindow):
         """Zoom in (1) or out (-1) at a widget position."""
         self.canvas.zoom_step(direction, at)
 
-    def say(self, message: Message | OVEditError) -> None:
-        """Show a sentence in the prompt card, or on the start page."""
-        if isinstance(message, OVEditError):
-            message = Message.of(message)
+    def say(self, error: OVEditError) -> None:
+        """Show an error in the prompt card, or on the start page."""
+        self.tell(Message.of(error))
+
+    def tell(self, message: Message) -> None:
+        """Show a message in the prompt card, or on the start page."""
         if self.session.document is None:
             self.start.show_message(message.text)
         else:
@@ -313,6 +313,7 @@ class MainWindow(QMainWindow):
         self.bindings.show(document, self.session.opened_as)
         self._pages.setCurrentWidget(self.start if document is None else self.canvas_area)
         self.prompt.clear_message()
+        self.start.show_message("")
         self.prompt.set_can_select(document is not None)
         self.options_bar.setEnabled(document is not None)
         self.tool_column.setEnabled(document is not None)

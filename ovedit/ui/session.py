@@ -76,7 +76,6 @@ class Session(QObject):
 
         def opened(result: documents.OpenedDocument) -> None:
             self._show(result.document, found.source, found.name, f"Recover {found.name}")
-            self._recovered = found
             autosave.discard(found)
 
         self.background.run(read, opened, self._failed)
@@ -116,9 +115,12 @@ class Session(QObject):
             return
         state, exif = document.snapshot(), self._source_exif
         marker = document.marker
+        layer, masks = document.current_layer_id, document.current_mask_ids
 
         def write() -> Path:
-            openraster.save_project(path, state, exif=exif)
+            openraster.save_project(
+                path, state, exif=exif, current_layer=layer, current_masks=masks
+            )
             return path
 
         def written(path: Path) -> None:
@@ -148,6 +150,11 @@ class Session(QObject):
     def _exported(self, path: Path) -> None:
         self.saved.emit(path)
         self.said.emit(Message(f"Exported {path.name}."))
+
+    @property
+    def has_exif(self) -> bool:
+        """Whether the file that was opened had camera data."""
+        return bool(self._source_exif)
 
     @property
     def modified(self) -> bool:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from functools import reduce
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -25,7 +23,6 @@ class FrameBuffer:
         self.pixels: Array = np.zeros((0, 0, 4), np.uint8)
         self._view: View | None = None
         self._marked: list[Rect] = []
-        self._again: set[Rect] = set()
 
     def invalidate(self) -> None:
         """Everything has to be drawn."""
@@ -35,21 +32,10 @@ class FrameBuffer:
         """This document rectangle has to be drawn."""
         self._marked.append(rect)
 
-    def draw_again(self, device: Rect) -> None:
-        """What was drawn in this device rectangle is not final: draw it in the next frame too."""
-        if device:
-            self._again.add(device)
-
-    @property
-    def final(self) -> bool:
-        """Whether all that was drawn is final."""
-        return not self._again
-
     def follow(self, view: View) -> list[Rect]:
         """The device rectangles to draw for this view."""
         old, whole = self._view, view.viewport.rect
         marked, self._marked = self._marked, []
-        again, self._again = self._again, set()
         self._view = view
         if old is None or old.viewport != view.viewport or old.document != view.document:
             self.pixels = np.zeros((whole.height, whole.width, 4), np.uint8)
@@ -61,10 +47,6 @@ class FrameBuffer:
         # Linear sampling reaches one pixel of the level beyond what changed.
         reach = 1 << view.level
         rects = [view.device_rect(rect.padded(reach)).padded(2).intersect(whole) for rect in marked]
-        if again:
-            # One rectangle around them all: overlapping ones would be drawn several times.
-            around = reduce(Rect.union, again)
-            rects.append(around.translated(dx, dy).intersect(whole))
         if dx or dy:
             kept = whole.translated(dx, dy).intersect(whole)
             if not kept:

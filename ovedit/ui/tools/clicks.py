@@ -20,7 +20,7 @@ class ClickTool(Tool):
 
     name = "click"
     title = "Click to select"
-    icon = "click-plus"
+    icon = "point-add"
     shortcut = "S"
     hint = "Click what belongs to it, Alt-click what does not"
     cursor = Qt.CursorShape.CrossCursor
