@@ -27,9 +27,9 @@ QMenu::item:disabled { color: $disabled; }
 QMenu::separator { height: 1px; background: $line; margin: 4px 0; }
 QMenu::icon { padding-left: 8px; }
 
-QToolBar { background: $panel; border: 0; spacing: 6px; padding: 2px 8px; }
+QToolBar { background: $panel; border: 0; spacing: 6px; padding: 6px; }
 QToolBar:top { border-bottom: 1px solid $line; }
-QToolBar:left, QToolBar:right { border-right: 1px solid $line; padding: 6px 1px; spacing: 3px; }
+QToolBar:left, QToolBar:right { border-right: 1px solid $line; padding: 6px; spacing: 3px; }
 QToolBar::separator:horizontal { width: 1px; background: $line; margin: 6px 4px; }
 QToolBar::separator:vertical { height: 1px; background: $line; margin: 4px; }
 QStatusBar { background: $window; border-top: 1px solid $line; color: $dim; font-size: 12px; }
@@ -46,11 +46,9 @@ QToolButton:focus { border-color: $accent; }
 QToolButton:disabled { color: $disabled; }
 QToolButton::menu-indicator { image: none; }
 QToolButton:checked { background: $chosen; }
-QToolBar#tools QToolButton { min-width: 24px; min-height: 24px; }
-QToolBar#tools QToolButton:checked {
-    background: $accent; border-color: $accent; color: $on_accent;
-}
-QToolBar#tools QToolButton:checked:focus { border-color: $text; }
+QToolButton[tool="true"]:checked { background: $accent; border-color: $accent; }
+QToolButton[tool="true"]:checked:focus { border-color: $text; }
+QToolButton[tool="true"]:checked:disabled { background: $hover; border-color: $line; }
 QToolButton[field="true"] {
     background: $raised; border: 1px solid $line; border-radius: ${field}px; padding: 3px 8px;
 }

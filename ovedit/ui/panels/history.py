@@ -7,6 +7,7 @@ from typing import Any
 
 from PySide6.QtCore import (
     QAbstractListModel,
+    QEvent,
     QModelIndex,
     QPersistentModelIndex,
     QRect,
@@ -32,6 +33,7 @@ from ovedit.ui.theme import tokens
 from ovedit.ui.widgets.basics import label
 from ovedit.ui.widgets.buttons import IconButton
 from ovedit.ui.widgets.header import PanelHeader
+from ovedit.ui.widgets.keys import ENTER, UP_DOWN, keeps
 
 _Index = QModelIndex | QPersistentModelIndex
 _ROW_HEIGHT = 30
@@ -121,6 +123,10 @@ class _StepView(QListView):
     """The list of steps; Enter and Space jump to the current one."""
 
     jump = Signal(int)
+
+    def event(self, event: QEvent) -> bool:
+        """Keep the keys that mean something here from the window's shortcuts."""
+        return keeps(event, ENTER | UP_DOWN | {Qt.Key.Key_Space}) or super().event(event)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter, Qt.Key.Key_Space):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import QEvent, Qt, Signal
 from PySide6.QtGui import (
     QKeyEvent,
 )
@@ -12,6 +12,8 @@ from PySide6.QtWidgets import (
     QLineEdit,
     QWidget,
 )
+
+from ovedit.ui.widgets.keys import FIELD_KEYS, keeps
 
 HISTORY_LENGTH = 100
 
@@ -49,6 +51,10 @@ class HistoryField(QLineEdit):
         before = list(self._history)
         self.set_history([entry for entry in self._history if entry != text] + [text])
         return self._history != before
+
+    def event(self, event: QEvent) -> bool:
+        """Keep the keys that mean something here from the window's shortcuts."""
+        return keeps(event, FIELD_KEYS) or super().event(event)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Walk the history, enter, or leave."""

@@ -24,6 +24,7 @@ from PySide6.QtWidgets import (
 
 from ovedit.ui.theme import tokens
 from ovedit.ui.widgets.basics import ElidedLabel
+from ovedit.ui.widgets.keys import FIELD_KEYS, keeps
 
 
 class Row(QWidget):
@@ -134,6 +135,10 @@ class NameEditor(QLineEdit):
         if self._done is not None:
             done, self._done = self._done, None
             done(text)
+
+    def event(self, event: QEvent) -> bool:
+        """Keep the keys that mean something here from the window's shortcuts."""
+        return keeps(event, FIELD_KEYS) or super().event(event)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Enter keeps the name, Esc drops it."""

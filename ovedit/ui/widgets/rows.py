@@ -22,7 +22,24 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from ovedit.ui.widgets.keys import ENTER, UP_DOWN, keeps
 from ovedit.ui.widgets.row import DropLine, NameEditor, Row
+
+_KEYS = (
+    ENTER
+    | UP_DOWN
+    | {
+        Qt.Key.Key_Home,
+        Qt.Key.Key_End,
+        Qt.Key.Key_Left,
+        Qt.Key.Key_Right,
+        Qt.Key.Key_Space,
+        Qt.Key.Key_Delete,
+        Qt.Key.Key_Backspace,
+        Qt.Key.Key_F2,
+        Qt.Key.Key_Menu,
+    }
+)
 
 
 class RowList(QScrollArea):
@@ -278,6 +295,11 @@ class RowList(QScrollArea):
             self.select((self._current,), tell=True)
         self._refresh()
         self.ensureWidgetVisible(self._rows[self._current], 0, 0)
+
+    def event(self, event: QEvent) -> bool:
+        """Keep the keys that mean something here from the window's shortcuts."""
+        dragging = {Qt.Key.Key_Escape} if self._drop is not None else set()
+        return keeps(event, _KEYS | dragging) or super().event(event)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Walk, select, move and rename rows; hand on the keys that mean something to the panel."""

@@ -19,6 +19,7 @@ from PySide6.QtWidgets import (
 )
 
 from ovedit.ui.widgets.basics import label
+from ovedit.ui.widgets.keys import FIELD_KEYS, keeps
 
 _STEPS = 1000
 
@@ -143,6 +144,10 @@ class NumberField(QLineEdit):
         self.set_value(value)
         if self._value != before:
             self.edited.emit(self._value)
+
+    def event(self, event: QEvent) -> bool:
+        """Keep the keys that mean something here from the window's shortcuts."""
+        return keeps(event, FIELD_KEYS) or super().event(event)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Up and Down step the number; Esc drops what was typed."""
