@@ -67,6 +67,9 @@ class RowList(QScrollArea):
     right_pressed = Signal(str)
     menu_requested = Signal(str, QPoint)
 
+    # Events arrive while the scroll area is still being built.
+    _drop: int | None = None
+
     def __init__(
         self,
         name: str,
@@ -91,7 +94,6 @@ class RowList(QScrollArea):
         self._current = ""
         self._anchor = ""
         self._press: QPoint | None = None
-        self._drop: int | None = None
         self._collapse_on_release = False
         self._body = QWidget()
         self._body.setObjectName("rows")
