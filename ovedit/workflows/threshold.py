@@ -61,8 +61,11 @@ class ThresholdPreview:
         ramp = masks.scores_to_coverage(self._scores.values, value)
         fresh = _resized(ramp, self._scored_at_level.size, self._level)
         inside, whole = self._inside, self._scored_at_level
-        out = self._now.copy()
-        out[inside.slices] = fresh[inside.translated(-whole.x, -whole.y).slices]
+        if inside == whole and fresh.shape == self._now.shape:
+            out = fresh
+        else:
+            out = self._now.copy()
+            out[inside.slices] = fresh[inside.translated(-whole.x, -whole.y).slices]
         if self._corrections is not None:
             rect, share, painted = self._corrections
             kept = (
