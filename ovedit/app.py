@@ -6,8 +6,12 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ovedit.errors import OVEditError
+
+if TYPE_CHECKING:
+    pass
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -20,6 +24,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             file=sys.stderr,
         )
         return 1
+    from PySide6.QtCore import QTimer
     from PySide6.QtWidgets import QApplication
 
     from ovedit.ui import theme
@@ -31,6 +36,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     theme.apply(app)
     window = build_window()
     window.show()
+    QTimer.singleShot(0, lambda: window.commands.run(lambda c: c.offer_recovery()))
     if files:
         window.commands.run(lambda c: c.open_path(Path(files[0])))
     return app.exec()

@@ -17,6 +17,9 @@ Coverage = NDArray[np.uint8]
 SOFTNESS = 0.06
 """Width of the score interval over which a mask's edge goes from 0 to 255."""
 
+_SOME_COVERAGE = 25
+"""Up to this coverage a pixel is noise, not part of the thing."""
+
 
 @dataclass(frozen=True, eq=False)
 class ScoreMap:
@@ -166,7 +169,7 @@ def grow(mask: Coverage, pixels: float) -> Coverage:
 def feathered(mask: Coverage, grow_by: float, feather: float) -> Coverage:
     """The alpha of an edit: full on the grown mask, a ramp outside it, and 0 beyond `feather`.
 
-    Every pixel with any coverage counts as inside, so the soft rim of a selection is regenerated
+    Every pixel with more than a tenth of coverage counts as inside, so the soft rim of a selection is regenerated
     with it and does not shine through.
     """
     reach = grow_by + feather
@@ -174,18 +177,17 @@ def feathered(mask: Coverage, grow_by: float, feather: float) -> Coverage:
     out = np.zeros_like(mask)
     if not area:
         return out
-    part = mask[area.slices]
-    distance = cv2.distanceTransform(
-        np.where(part > 25, 0, 255).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE
-    )
-    if not (part > 25).any():
+    outside = cv2.compare(mask[area.slices], _SOME_COVERAGE, cv2.CMP_LE)
+    if reach <= 0:
+        out[area.slices] = cv2.bitwise_not(outside)
         return out
-    if feather > 0:
-        ramp = np.clip((reach - distance) / feather, 0, 1)
-        ramp = ramp * ramp * (3 - 2 * ramp)
-    else:
-        ramp = (distance <= grow_by).astype(np.float32)
-    out[area.slices] = np.round(ramp * 255).astype(np.uint8)
+    distance = cv2.distanceTransform(outside, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+    # In steps of a 255th of the reach, so that the ramp is a look-up, and 0 from the last step on.
+    steps = cv2.convertScaleAbs(distance, alpha=255 / reach)
+    left = (1 - np.arange(256) / 255) * reach
+    ramp = np.clip(left / feather, 0, 1) if feather > 0 else (left > 0).astype(float)
+    table = np.round(ramp * ramp * (3 - 2 * ramp) * 255).astype(np.uint8)
+    out[area.slices] = cv2.LUT(steps, table)
     return out
 
 

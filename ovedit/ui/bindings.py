@@ -92,9 +92,7 @@ class Bindings(QObject):
             return
         self._masks.set_rows(_mask_rows(document.masks), document.current_mask_ids)
         rows = [self._layer_row(document, layer) for layer in reversed(document.layers)]
-        # With a mask in hand no layer is: brushes work on the mask.
-        current = () if document.current_mask_ids else (document.current_layer_id,)
-        self._layers.set_rows(rows, current)
+        self._layers.set_rows(rows, (document.current_layer_id,))
 
     def _layer_row(self, document: Document, layer: Layer) -> LayerRow:
         recipe = layer.recipe if isinstance(layer, EditLayer) else None

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from PySide6.QtCore import QMimeData
-from PySide6.QtGui import QGuiApplication
+from PySide6.QtGui import QGuiApplication, QImage
 from PySide6.QtWidgets import QFileDialog, QInputDialog, QMessageBox
 
 from ovedit import __version__
 from ovedit.document import Document, EditLayer, Layer, Surface
 from ovedit.engine.requests import EditKind
 from ovedit.errors import DocumentError, OVEditError
-from ovedit.io import images
+from ovedit.io import autosave, images
 from ovedit.io import masks as mask_files
 from ovedit.resources import resource_path
 from ovedit.ui.messages import Message
@@ -228,6 +228,30 @@ class Commands:
             session.background.finish()
             return not session.modified
         return answer == _DISCARD
+
+    def offer_recovery(self) -> None:
+        """After a crash, ask which of the autosaved documents to open again."""
+        found = self._window.session.recoverable()
+        if not found:
+            return
+        from ovedit.ui.dialogs.recover import Recoverable, RecoverDialog
+
+        rows = [
+            Recoverable(
+                str(index),
+                each.name,
+                each.saved_at.strftime("%d %B, %H:%M"),
+                QImage.fromData(each.thumbnail),
+            )
+            for index, each in enumerate(found)
+        ]
+        dialog = RecoverDialog(rows, parent=self._window)
+        accepted = dialog.exec()
+        if dialog.discarded:
+            for each in found:
+                autosave.discard(each)
+        elif accepted and dialog.chosen:
+            self._window.session.recover(found[int(dialog.chosen[0])])
 
     def _after_saving(self, then: Callable[[], object]) -> None:
         if self.may_close():

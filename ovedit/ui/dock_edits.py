@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QObject, QPoint
+from PySide6.QtCore import QEvent, QObject, QPoint
 
 from ovedit.document import BlendMode, Document, Transaction
 from ovedit.errors import OVEditError
@@ -57,6 +57,7 @@ class DockEdits(QObject):
     def _connect_layers(self) -> None:
         panel, window = self._window.layers, self._window
         panel.selection_changed.connect(self._select_layer)
+        panel.list.installEventFilter(self)
         panel.visibility_changed.connect(
             lambda id_, on: self._update(id_, "Show layer" if on else "Hide layer", visible=on)
         )
@@ -123,8 +124,14 @@ class DockEdits(QObject):
     def _select_layer(self, ids: tuple[str, ...]) -> None:
         document = self._window.session.document
         if document is not None and ids:
-            # The layer is in hand now, so brushes work on its pixels and not on a mask.
             document.set_current(layer=ids[0], masks=())
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """Going to the layers puts the layer in hand: brushes work on its pixels, not on a mask."""
+        document = self._window.session.document
+        if event.type() is QEvent.Type.FocusIn and document is not None:
+            document.set_current(masks=())
+        return False
 
     def _update(self, layer_id: str, name: str, **changes: object) -> None:
         def change(document: Document) -> None:

@@ -40,10 +40,11 @@ from ovedit.ui.prompt_card import PromptCard
 from ovedit.ui.recent import recent_files
 from ovedit.ui.session import Session
 from ovedit.ui.start_page import StartPage
-from ovedit.ui.status_row import StatusRow
+from ovedit.ui.status_row import StatusRow, grouped
 from ovedit.ui.tool_column import ToolColumn
 from ovedit.ui.tools import TOOLS, ClickTool, Tool, ToolOptions
 from ovedit.ui.tools.base import paint_target
+from ovedit.ui.widgets.basics import label
 from ovedit.ui.window_state import WindowState
 
 DOCK_WIDTH = 300
@@ -134,6 +135,14 @@ class MainWindow(QMainWindow):
 
     def _build_actions(self) -> None:
         menus = {title: self.menuBar().addMenu(title) for title in MENUS}
+        brand = label("OVEdit", "brand")
+        self._caption = label("", "caption")
+        for words, corner in (
+            (brand, Qt.Corner.TopLeftCorner),
+            (self._caption, Qt.Corner.TopRightCorner),
+        ):
+            words.setMinimumHeight(self.menuBar().sizeHint().height())
+            self.menuBar().setCornerWidget(words, corner)
         self.actions_by_id: dict[str, QAction] = {}
         self._specs = {spec.id: spec for spec in ACTIONS}
         for spec in ACTIONS:
@@ -308,6 +317,7 @@ class MainWindow(QMainWindow):
     def _show_document(self) -> None:
         document = self.session.document
         if document is not None:
+            self.canvas.set_lower_margin(self.prompt.resting_height)
             self.canvas.set_document(document)
             document.subscribe(lambda _event: self._refresh_timer.start())
         self.bindings.show(document, self.session.opened_as)
@@ -333,8 +343,16 @@ class MainWindow(QMainWindow):
         session = self.session
         if session.document is None:
             self.setWindowTitle("OVEdit")
+            self._caption.setText("")
         else:
             self.setWindowTitle(f"{session.title}[*] — OVEdit")
+            size = session.document.size
+            dot = " ●" if session.modified else ""
+            measures = f"{grouped(size.width)} × {grouped(size.height)}"
+            self._caption.setText(f"{session.title}{dot}    {measures}")
+        # The corner keeps the width it was given first, unless it is told of a longer name.
+        self._caption.adjustSize()
+        self.menuBar().adjustSize()
         self.setWindowModified(session.modified)
 
     def _show_busy(self, busy: bool) -> None:

@@ -441,6 +441,11 @@ class PromptCard(QFrame):
         self.variations_button.setAccessibleName(f"Variations: {count}")
         self.place()
 
+    @property
+    def resting_height(self) -> int:
+        """What the card takes of the lower edge of its parent while it has nothing to say."""
+        return 2 * LINE_HEIGHT + 8 + 2 * 11 + _BOTTOM_MARGIN + 14
+
     def place(self) -> None:
         """Take the place at the lower edge of the parent, while floating."""
         parent = self.parentWidget()

@@ -64,6 +64,14 @@ class Session(QObject):
         self._show(document, None, name, "Paste")
         self._autosaved = None
 
+    def recoverable(self) -> tuple[autosave.Recoverable, ...]:
+        """What was autosaved by a program that went down."""
+        return autosave.find(self._autosave_folder)
+
+    @property
+    def _autosave_folder(self) -> Path:
+        return settings_file.data_folder() / "autosave"
+
     def recover(self, found: autosave.Recoverable) -> None:
         """Open what was saved before a crash; it counts as not saved."""
 
@@ -76,6 +84,7 @@ class Session(QObject):
 
         def opened(result: documents.OpenedDocument) -> None:
             self._show(result.document, found.source, found.name, f"Recover {found.name}")
+            self._source_exif = result.exif
             autosave.discard(found)
 
         self.background.run(read, opened, self._failed)
@@ -198,11 +207,11 @@ class Session(QObject):
         if self._autosaved is document.marker:
             return
         marker, state = document.marker, document.snapshot()
-        folder = settings_file.data_folder() / "autosave"
+        folder, exif = self._autosave_folder, self._source_exif
         name, path = self.name, self.path
 
         def write() -> None:
-            autosave.save(folder, state, name=name, source=path)
+            autosave.save(folder, state, name=name, source=path, exif=exif)
 
         def written(_: None) -> None:
             self._autosaved = marker
@@ -211,7 +220,7 @@ class Session(QObject):
 
     def _discard_autosave(self) -> None:
         self._autosaved = None
-        autosave.discard_own(settings_file.data_folder() / "autosave")
+        autosave.discard_own(self._autosave_folder)
 
     def _failed(self, error: OVEditError) -> None:
         self.said.emit(Message.of(error))
