@@ -39,7 +39,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     QTimer.singleShot(0, lambda: window.commands.run(lambda c: c.offer_recovery()))
     if files:
         window.commands.run(lambda c: c.open_path(Path(files[0])))
-    return app.exec()
+    code = app.exec()
+    if not window.engines_stopped:
+        # An engine that does not listen still runs; everything is saved, and Qt would abort when
+        # the thread under it is taken down in the usual way.
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+    return code
 
 
 def build_window():

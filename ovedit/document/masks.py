@@ -178,6 +178,8 @@ def feathered(mask: Coverage, grow_by: float, feather: float) -> Coverage:
     if not area:
         return out
     outside = cv2.compare(mask[area.slices], _SOME_COVERAGE, cv2.CMP_LE)
+    if outside.min() == 255:
+        return out
     if reach <= 0:
         out[area.slices] = cv2.bitwise_not(outside)
         return out

@@ -57,6 +57,7 @@ class MainWindow(QMainWindow):
     def __init__(self, session: Session, service: ModelService) -> None:
         super().__init__()
         self.setObjectName("main-window")
+        self.engines_stopped = True
         self.setWindowIcon(app_icon())
         self.session = session
         self.service = service
@@ -437,7 +438,7 @@ class MainWindow(QMainWindow):
         self.state.keep()
         self.session.background.finish()
         self.session.close()
-        self.service.shutdown()
+        self.engines_stopped = self.service.shutdown()
         event.accept()
 
 
