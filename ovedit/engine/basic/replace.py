@@ -34,6 +34,4 @@ def replace(request: EditRequest, progress: Progress, cancel: CancelToken) -> Ed
             f'The basic engine finds no material or colour that it can paint in "{prompt}".',
             wish.NEEDS_DIFFUSION,
         )
-    result = paint(request, wanted, progress, cancel)
-    note = "Replaced by a change of surface: the shape is that of the old thing."
-    return changed(result, notes=(note, *result.notes))
+    return paint(request, wanted, progress, cancel)

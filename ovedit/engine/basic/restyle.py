@@ -114,7 +114,7 @@ def _summary(wish: Wish, phrase: str) -> tuple[str, ...]:
     said: list[str] = []
     if wish.finish is not None:
         colour = f"{wish.colour.name} " if wish.colour else ""
-        said.append(f"{thing} got the look of {colour}{wish.finish.name}; its shape stayed.")
+        said.append(f"{thing} got the look of {colour}{wish.finish.name} and kept its shape.")
         if wish.finish.through:
             said.append("What is seen through it is guessed from what lies around it.")
     elif wish.colour is not None:
