@@ -2,8 +2,8 @@
 
 On every level the loop of Wexler et al. ("Space-Time Completion of Video", PAMI 2007) alternates
 between finding for each patch over the hole the nearest patch of the surroundings (PatchMatch) and
-letting these vote for the pixels. The field found on a level is carried to the next finer one, where
-it copies that level's own pixels: the full picture is made of pixels of the full picture.
+letting these vote for the pixels. The field found on a level is carried to the next finer one,
+where it copies that level's own pixels: the full picture is made of pixels of the full picture.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import pairwise
 
 import cv2
 import numpy as np
@@ -49,7 +50,7 @@ _FINE_RADIUS = 4
 _FINE_ROUNDS = 1
 _FINE_REACH = 8
 _FINAL_VOTE_RADIUS = 1
-_BAND_WORK = 4e8
+_BAND_WORK = 1.5e8
 _FULL_WEIGHT = 16
 _LEAST_WEIGHT = 4
 
@@ -70,7 +71,7 @@ def fill(
     stops all by raising; `report` gets the fraction done and the picture so far, at the size of a
     level, and is called in the caller's thread.
     """
-    levels = pyramid.build(colours, known, hole)
+    levels = pyramid.build(colours, known, hole, check)
     check()
     plans = [_Plan.of(levels, index, effort) for index in range(len(levels))]
     total = sum(plan.work for plan in plans)
@@ -283,6 +284,6 @@ class _Painter:
             self._check()
             kernel(*band)
 
-        bands = [(a, b) for a, b in zip(edges, edges[1:], strict=False) if b > a]
+        bands = [(a, b) for a, b in pairwise(edges) if b > a]
         for _ in self._threads.map(work, bands):
             pass

@@ -34,7 +34,7 @@ def _compiled(function: _Function) -> _Function:
 
 
 @_compiled
-def _mixed(state):  # pyright: ignore[reportMissingParameterType]
+def _mixed(state):
     """A well mixed 32-bit hash: random numbers that depend on nothing but what is hashed."""
     state = np.uint32(state)
     state ^= state >> np.uint32(16)

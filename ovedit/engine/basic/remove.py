@@ -128,7 +128,7 @@ class _Listener:
         self._progress(self._begin + self._share * fraction, self._step, preview)
 
     def _preview(self, picture: NDArray[np.uint8]) -> Preview:
-        """The hole cut out of a level's picture of the crop, at full size, with the mask's alpha."""
+        """The hole cut out of a level's picture, at full size, with the mask's alpha."""
         hole, crop = self._region.hole, self._region.crop
         scale_y, scale_x = picture.shape[0] / crop.height, picture.shape[1] / crop.width
         inside = hole.translated(-crop.x, -crop.y)
