@@ -136,14 +136,8 @@ class MainWindow(QMainWindow):
 
     def _build_actions(self) -> None:
         menus = {title: self.menuBar().addMenu(title) for title in MENUS}
-        brand = label("OVEdit", "brand")
         self._caption = label("", "caption")
-        for words, corner in (
-            (brand, Qt.Corner.TopLeftCorner),
-            (self._caption, Qt.Corner.TopRightCorner),
-        ):
-            words.setMinimumHeight(self.menuBar().sizeHint().height())
-            self.menuBar().setCornerWidget(words, corner)
+        self.menuBar().setCornerWidget(self._caption)
         self.actions_by_id: dict[str, QAction] = {}
         self._specs = {spec.id: spec for spec in ACTIONS}
         for spec in ACTIONS:
@@ -353,7 +347,7 @@ class MainWindow(QMainWindow):
             self._caption.setText(f"{session.title}{dot}    {measures}")
         # The corner keeps the width it was given first, unless it is told of a longer name.
         self._caption.adjustSize()
-        self.menuBar().adjustSize()
+        self.menuBar().setCornerWidget(self._caption)
         self.setWindowModified(session.modified)
 
     def _show_busy(self, busy: bool) -> None:
@@ -367,7 +361,7 @@ class MainWindow(QMainWindow):
         if tool is not None:
             target = paint_target(self.document)
             self.options_bar.show_tool(tool, on_mask=target is not None and target.is_mask)
-            self.status.show_hint(tool.hint)
+            self.status.show_hint(tool.hint if self.session.document is not None else "")
 
     def _show_engine(self) -> None:
         engine = self.assistant.engine

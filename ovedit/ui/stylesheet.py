@@ -54,6 +54,7 @@ QToolButton[field="true"] {
 }
 QToolButton[field="true"]:hover { background: $raised_hover; }
 QToolButton[field="true"]:checked { background: $chosen; border-color: $accent; }
+QToolButton[field="true"]:disabled { background: $panel; border-color: $line; }
 QToolButton[field="true"]:focus { border-color: $accent; }
 QToolButton[row="true"] { border-radius: 4px; padding: 2px; }
 QToolButton[row="true"]:checked { background: transparent; }
@@ -150,8 +151,7 @@ QLabel[role="dim_selected"] { color: $selected_dim; }
 QLabel[role="heading"] { color: $dim; font-size: 12px; font-weight: 600; }
 QLabel[role="heading"][on="canvas"] { color: $selected_dim; }
 QLabel[role="title"] { font-size: 17px; font-weight: 600; }
-QLabel[role="brand"] { font-weight: 600; padding: 0 6px 0 14px; }
-QLabel[role="caption"] { color: $dim; padding: 0 14px 0 0; }
+QLabel[role="caption"] { color: $dim; padding: 4px 14px 0 0; }
 QLabel[role="message"] {
     background: $raised; border: 1px solid $line; border-left: 3px solid $accent;
     border-radius: ${field}px; padding: 8px 12px;
