@@ -200,6 +200,11 @@ class Canvas(QWidget):
         """Widget position of a document position."""
         return self.to_widget().map(QPointF(x, y))
 
+    @property
+    def finished(self) -> bool:
+        """Whether what is shown is final: no stand-ins that the next frames will replace."""
+        return self._renderer.finished
+
     # -- painting --------------------------------------------------------------------------------
 
     def paintEvent(self, event: QPaintEvent) -> None:
