@@ -170,7 +170,6 @@ class Document:
         self._state = DocumentState(size, structure or Structure(), dict(surfaces or {}))
         self.history = History(history_bytes)
         self.revision = 0
-        self._start = object()
         self._saved_at: object = None
         self._observers: list[Callable[[Event], None]] = []
         self._transaction: Transaction | None = None
@@ -319,8 +318,7 @@ class Document:
     @property
     def marker(self) -> object:
         """Stands for the document as it is now: the same again after an undo and a redo."""
-        position = self.history.position
-        return self.history.steps[position - 1] if position else self._start
+        return self.history.marker
 
     @property
     def modified(self) -> bool:
@@ -384,6 +382,18 @@ class Document:
         self.set_current(
             layer=layer, masks=tuple(x for x in self.current_mask_ids if x in mask_ids)
         )
+
+
+def _difference(one: Surface | None, other: Surface | None) -> Rect:
+    """The tiles in which two surfaces may differ; all of both where they share no grid."""
+    if one is None or other is None or one.size != other.size:
+        found = [surface.size.rect for surface in (one, other) if surface is not None]
+    else:
+        found = [one.tile_rect(key) for key in one.changed_tiles(other)]
+    area = Rect(0, 0, 0, 0)
+    for rect in found:
+        area = area.union(rect)
+    return area
 
 
 def _looks(structure: Structure) -> tuple[Layer, ...]:
@@ -533,11 +543,11 @@ class Transaction:
         """Close the transaction and put everything back as it was."""
         self._close()
         document, now = self._document, self._state
-        touched = {
-            ref: surface.size.rect
-            for ref, surface in now.surfaces.items()
-            if surface is not self._before.surfaces.get(ref)
-        }
+        touched: dict[SurfaceRef, Rect] = {}
+        for ref in self._before.surfaces.keys() | now.surfaces.keys():
+            rect = _difference(now.surfaces.get(ref), self._before.surfaces.get(ref))
+            if rect:
+                touched[ref] = rect
         document._replace_state(self._before.structure, self._before.surfaces)
         document._announce(now.structure, touched)
 

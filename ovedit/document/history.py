@@ -58,12 +58,11 @@ class TileSwap:
 
 @dataclass(frozen=True, eq=False)
 class SurfaceDelta:
-    """How one surface changed. `before`/`after` say whether it existed on that side."""
+    """How one surface changed. before, after: its size on that side, None if it was not there."""
 
-    size: Size
     channels: int
-    before: bool
-    after: bool
+    before: Size | None
+    after: Size | None
     tiles: Mapping[Key, TileXor | TileSwap]
 
     @property
@@ -79,8 +78,13 @@ class SurfaceDelta:
             return None
         empty = Surface(either.size, either.channels)
         old, new = before or empty, after or empty
-        keys = old.changed_tiles(new)
-        compress = len(keys) <= _COMPRESS_AT_MOST
+        if old.size == new.size:
+            keys = old.changed_tiles(new)
+            compress = len(keys) <= _COMPRESS_AT_MOST
+        else:
+            # The two sides share no grid, so each keeps all that it has.
+            keys = list({key for surface in (old, new) for key, _ in surface.tiles()})
+            compress = False
         tiles: dict[Key, TileXor | TileSwap] = {}
         for key in keys:
             left, right = old.tile(*key), new.tile(*key)
@@ -91,17 +95,19 @@ class SurfaceDelta:
                     tiles[key] = TileXor(data, difference.shape)
             else:
                 tiles[key] = TileSwap(left, right)
-        if not tiles and before is not None and after is not None:
+        if not tiles and before is not None and after is not None and old.size == new.size:
             return None
-        return SurfaceDelta(
-            either.size, either.channels, before is not None, after is not None, tiles
-        )
+        return SurfaceDelta(either.channels, before and before.size, after and after.size, tiles)
 
     def apply(self, surface: Surface | None, *, forward: bool) -> Surface | None:
         """The surface on the other side: forward from before to after, else back."""
-        if not (self.after if forward else self.before):
+        size = self.after if forward else self.before
+        if size is None:
             return None
-        target = surface.copy() if surface is not None else Surface(self.size, self.channels)
+        if surface is not None and surface.size == size:
+            target = surface.copy()
+        else:
+            target = Surface(size, self.channels)
         changes: list[tuple[Key, NDArray[np.uint8] | None]] = []
         for key, delta in self.tiles.items():
             if isinstance(delta, TileXor):
@@ -117,9 +123,10 @@ class SurfaceDelta:
     def rect(self) -> Rect:
         """The tiles it touches, in the surface's own pixels."""
         touched = Rect(0, 0, 0, 0)
-        probe = Surface(self.size, self.channels)
-        for key in self.tiles:
-            touched = touched.union(probe.tile_rect(key))
+        for size in {size for size in (self.before, self.after) if size is not None}:
+            probe = Surface(size, self.channels)
+            for key in self.tiles:
+                touched = touched.union(probe.tile_rect(key))
         return touched
 
 
@@ -148,12 +155,18 @@ class History:
         self.budget = budget
         self.steps: list[Step] = []
         self.position = 0
+        self._start: object = object()
         self._bytes = 0
 
     @property
     def nbytes(self) -> int:
         """Bytes held by all steps."""
         return self._bytes
+
+    @property
+    def marker(self) -> object:
+        """Stands for the state at the position: the step that led there."""
+        return self.steps[self.position - 1] if self.position else self._start
 
     def push(self, step: Step) -> tuple[str, ...]:
         """Add a step after the position, dropping the undone ones.
@@ -179,6 +192,8 @@ class History:
             # With everything undone, the last step is the one farthest from the picture.
             farthest = self.steps.pop(0 if self.position else -1)
             self._bytes -= farthest.nbytes
+            if self.position:
+                self._start = farthest
             self.position = max(0, self.position - 1)
             dropped.append(farthest.name)
         return tuple(dropped)
