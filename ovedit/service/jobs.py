@@ -16,6 +16,11 @@ State = Literal["queued", "running", "cancelling"]
 _ids = itertools.count(1)
 
 
+def new_job_id() -> int:
+    """An id that no other job of this process has."""
+    return next(_ids)
+
+
 @dataclass(frozen=True, eq=False)
 class Job:
     """One request to one engine.
@@ -33,7 +38,7 @@ class Job:
     request: Request
     revision: int = 0
     tag: str = ""
-    id: int = field(default_factory=lambda: next(_ids))
+    id: int = field(default_factory=new_job_id)
 
 
 @dataclass(frozen=True, eq=False)

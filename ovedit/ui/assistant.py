@@ -6,13 +6,14 @@ document has a moment (no gesture under way), and dropped with a word if it is n
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from PySide6.QtCore import QObject, QTimer, Signal
 
-from ovedit.document import Document
+from ovedit.document import Document, DocumentState
 from ovedit.engine.protocols import EngineInfo
 from ovedit.engine.requests import (
     EditKind,
@@ -24,12 +25,14 @@ from ovedit.engine.requests import (
 )
 from ovedit.errors import CannotDoError, NothingFoundError, OVEditError
 from ovedit.geometry import Rect
-from ovedit.service.jobs import Job, JobFailure, JobProgress, JobResult, Where
+from ovedit.service.jobs import Job, JobFailure, JobProgress, JobResult, Where, new_job_id
 from ovedit.service.model_service import ModelService
+from ovedit.ui.background import Background
 from ovedit.ui.messages import Message
 from ovedit.ui.panels.jobs import JobView
 from ovedit.ui.session import Session
 from ovedit.workflows import edit, points, segment
+from ovedit.workflows.coverage import shown_thing
 
 _RETRY_MS = 50
 _BUTTON_GUESS = ("Show best guess", "use-guess")
@@ -37,11 +40,20 @@ _BUTTON_ENGINES = ("Better engines", "better-engines")
 
 
 @dataclass(frozen=True, eq=False)
+class _Question:
+    """A request, what to do with its answer, and the engine to ask if not the one in use."""
+
+    request: Request
+    apply: Callable[[object], None]
+    engine: str = ""
+
+
+@dataclass(frozen=True, eq=False)
 class _Errand:
     """What to do with a job's answer, and the document that it is for."""
 
     document: Document
-    apply: Callable[[object], None]
+    apply: Callable[[object], None] = lambda _result: None
 
 
 class Assistant(QObject):
@@ -63,7 +75,13 @@ class Assistant(QObject):
         self._errands: dict[int, _Errand] = {}
         self._views: dict[int, JobView] = {}
         self._guess: segment.PhraseOutcome | None = None
+        self._clicked: tuple[tuple[Point, ...], str] = ((), "")
         self._seed = 0
+        self._preparing = Background(self)
+        self._answers: deque[tuple[_Errand, object]] = deque()
+        self._retry = QTimer(self, singleShot=True, interval=_RETRY_MS)
+        self._retry.timeout.connect(self._hand_over)
+        session.document_changed.connect(self._document_changed)
         service.started.connect(self._started)
         service.progressed.connect(self._progressed)
         service.finished.connect(self._finished)
@@ -91,17 +109,16 @@ class Assistant(QObject):
         document = self._session.document
         if document is None:
             return
-        settings = self._session.settings
 
         def ask() -> None:
-            request = segment.segment_request(
-                document.state,
-                phrases,
-                preset=settings.preset,
-                options=settings.engine_options.get(self.engine.name),
-            )
-            title = f"Select {', '.join(request.phrases)}"
-            self._submit(document, title, request, lambda result: self._selected(document, result))
+            wanted = segment.parse_phrases(phrases)
+            preset, options = self._session.settings.preset, self._options
+
+            def prepare(state: DocumentState) -> list[_Question]:
+                request = segment.segment_request(state, wanted, preset=preset, options=options)
+                return [_Question(request, lambda result: self._selected(document, result))]
+
+            self._submit(document, [f"Select {', '.join(wanted)}"], prepare)
 
         self._try(ask)
 
@@ -112,32 +129,39 @@ class Assistant(QObject):
         document = self._session.document
         if document is None:
             return
+        preset, options = self._session.settings.preset, self._options
 
-        def ask() -> None:
+        def prepare(state: DocumentState) -> list[_Question]:
             request = points.point_request(
-                document.state,
-                clicks,
-                box=box,
-                mask_id=mask_id,
-                preset=self._session.settings.preset,
+                state, clicks, box=box, mask_id=mask_id, preset=preset, options=options
+            )
+            return [_Question(request, apply)]
+
+        def apply(result: object) -> None:
+            assert isinstance(result, PointResult)
+            target = mask_id if mask_id is not None else self._mask_of(clicks)
+            if target not in {mask.id for mask in document.masks}:
+                target = None
+            self._clicked = tuple(clicks), points.apply_points(document, result, mask_id=target)
+            self.points_applied.emit()
+
+        if box is not None:
+            self._submit(document, ["Find what is in the box"], prepare)
+        else:
+            # A later click on the same thing knows more than the one that is being answered.
+            tag = f"click {clicks[0]}" if clicks else "click"
+            self._submit(
+                document, ["Find what was clicked"], prepare, where="replace", tag=tag
             )
 
-            def apply(result: object) -> None:
-                assert isinstance(result, PointResult)
-                present = {mask.id for mask in document.masks}
-                points.apply_points(
-                    document, result, mask_id=mask_id if mask_id in present else None
-                )
-                self.points_applied.emit()
+    def edit(
+        self, kind: EditKind, words: str, mask_ids: Sequence[str], variations: int = 1
+    ) -> None:
+        """Remove, replace or restyle what the masks cover, or the selection where there is none.
 
-            title = "Find what was clicked" if box is None else "Find what is in the box"
-            # A later click knows more than the one that is still being answered.
-            self._submit(document, title, request, apply, where="replace", tag="points")
-
-        self._try(ask)
-
-    def edit(self, kind: EditKind, words: str, mask_ids: Sequence[str]) -> None:
-        """Remove, replace or restyle what the masks cover; one edit layer appears."""
+        One edit layer appears for each variation. The first one shows; the others wait hidden above
+        it, so that they can be looked at one by one.
+        """
         document = self._session.document
         if document is None:
             return
@@ -147,17 +171,28 @@ class Assistant(QObject):
             if waiting:
                 # To act on a mask is to agree with it.
                 segment.accept(document, waiting)
-            plan = edit.plan_edit(
-                document.state,
-                mask_ids,
-                kind,
-                prompt=words,
-                seed=self._seed,
-                preset=self._session.settings.preset,
-                engine=self.engine.name,
-                options=self._session.settings.engine_options.get(self.engine.name),
-            )
-            self._submit_edit(document, plan)
+            engine, preset = self.engine.name, self._session.settings.preset
+            seed, options = self._seed, self._options
+            landed: list[str] = []
+
+            def prepare(state: DocumentState) -> list[_Question]:
+                plan = edit.plan_edit(
+                    state,
+                    mask_ids,
+                    kind,
+                    prompt=words,
+                    seed=seed,
+                    preset=preset,
+                    engine=engine,
+                    options=options,
+                )
+                others = edit.plan_variations(plan, variations - 1) if variations > 1 else ()
+                return [self._new_layer(document, each, landed) for each in (plan, *others)]
+
+            shown = [shown_thing(document.state.mask(i)) for i in mask_ids]
+            title = _title(kind, words, ", ".join(dict.fromkeys(filter(None, shown))))
+            numbered = [f"{title} ({n} of {variations})" for n in range(1, variations + 1)]
+            self._submit(document, numbered if variations > 1 else [title], prepare)
 
         self._try(ask)
 
@@ -167,11 +202,21 @@ class Assistant(QObject):
         if document is None:
             return
 
-        def ask() -> None:
-            plan = edit.plan_rerun(document.state, layer_id)
+        def prepare(state: DocumentState) -> list[_Question]:
+            plan = edit.plan_rerun(state, layer_id)
             if vary:
                 plan = edit.plan_variations(plan, 1)[0]
-            self._submit_edit(document, plan)
+
+            def apply(result: object) -> None:
+                assert isinstance(result, EditResult)
+                edit.replace_edit(document, layer_id, plan, result)
+                self._edited(layer_id, result)
+
+            return [_Question(plan.request, apply, plan.engine)]
+
+        def ask() -> None:
+            name = document.state.layer(layer_id).name
+            self._submit(document, [f"{'Vary' if vary else 'Run again'}: {name}"], prepare)
 
         self._try(ask)
 
@@ -186,16 +231,30 @@ class Assistant(QObject):
     # -- stopping --------------------------------------------------------------------------------
 
     def cancel(self, job_id: str = "") -> None:
-        """Cancel a job, or the running one."""
-        number = int(job_id) if job_id else next(iter(self._views), 0)
+        """Cancel a job, or the running one, or the next one."""
+        number = int(job_id) if job_id else next((int(view.id) for view in self._listed()), 0)
         if self._service.cancel(number):
             self._update_view(number, cancelling=True)
+        else:
+            # It was still being prepared.
+            self._end(number)
 
     def cancel_all(self) -> None:
         """Cancel everything."""
-        self._service.cancel_all()
+        for number in reversed(tuple(self._views)):
+            self.cancel(str(number))
+
+    def close(self) -> None:
+        """Forget everything asked; the service is stopped by its owner."""
+        self._errands.clear()
+        self._answers.clear()
+        self._preparing.finish()
 
     # -- inside: submitting ----------------------------------------------------------------------
+
+    @property
+    def _options(self) -> Mapping[str, str] | None:
+        return self._session.settings.engine_options.get(self.engine.name)
 
     def _try(self, work: Callable[[], object]) -> None:
         try:
@@ -203,47 +262,71 @@ class Assistant(QObject):
         except OVEditError as error:
             self.said.emit(Message.of(error))
 
-    def _submit_edit(self, document: Document, plan: edit.EditPlan) -> None:
-        request = plan.request
-
-        def apply(result: object) -> None:
-            assert isinstance(result, EditResult)
-            if plan.layer_id:
-                edit.replace_edit(document, plan.layer_id, plan, result)
-                layer_id = plan.layer_id
-            else:
-                layer_id = edit.apply_edit(document, plan, result)
-            if result.notes:
-                self.said.emit(Message(" ".join(result.notes)))
-            self.edited.emit(layer_id)
-
-        verb = str(request.kind).capitalize()
-        what = request.prompt or request.phrase
-        arrow = " → " if request.prompt else " "
-        self._submit(document, f"{verb}{arrow}{what}", request, apply, engine=plan.engine)
-
     def _submit(
         self,
         document: Document,
-        title: str,
-        request: Request,
-        apply: Callable[[object], None],
+        titles: Sequence[str],
+        prepare: Callable[[DocumentState], list[_Question]],
         *,
-        engine: str = "",
         where: Where = "back",
         tag: str = "",
     ) -> None:
-        job = Job(
-            title=title,
-            engine=engine or self.engine.name,
-            request=request,
-            revision=document.revision,
-            tag=tag,
-        )
-        self._errands[job.id] = _Errand(document, apply)
-        self._views[job.id] = JobView(str(job.id), title, queued=True)
-        self._service.submit(job, where)
+        """List a job for each title now; `prepare` makes their questions on another thread.
+
+        A large picture takes a while to flatten, and the window should answer a click at once.
+        """
+        state, revision, engine = document.snapshot(), document.revision, self.engine.name
+        numbers = [new_job_id() for _ in titles]
+        for number, title in zip(numbers, titles, strict=True):
+            self._errands[number] = _Errand(document)
+            self._views[number] = JobView(str(number), title, queued=True)
         self._tell()
+
+        def ready(questions: list[_Question]) -> None:
+            for number, title, question in zip(numbers, titles, questions, strict=True):
+                if number not in self._errands:
+                    continue
+                self._errands[number] = _Errand(document, question.apply)
+                job = Job(
+                    title, question.engine or engine, question.request, revision, tag, number
+                )
+                try:
+                    self._service.submit(job, where)
+                except OVEditError as error:
+                    failed(error)
+
+        def failed(error: OVEditError) -> None:
+            # A list, so that all of them are ended.
+            if any([self._end(number) is not None for number in numbers]):
+                self.said.emit(Message.of(error))
+
+        self._preparing.run(lambda: prepare(state), ready, failed)
+
+    def _new_layer(
+        self, document: Document, plan: edit.EditPlan, landed: list[str]
+    ) -> _Question:
+        """The question for one variation; `landed` holds the layers that the others became."""
+
+        def apply(result: object) -> None:
+            assert isinstance(result, EditResult)
+            before = document.current_layer_id
+            layer_id = edit.apply_edit(document, plan, result, visible=not landed)
+            if landed:
+                document.set_current(layer=before)
+            landed.append(layer_id)
+            self._edited(layer_id, result)
+
+        return _Question(plan.request, apply, plan.engine)
+
+    def _edited(self, layer_id: str, result: EditResult) -> None:
+        if result.notes:
+            self.said.emit(Message(" ".join(result.notes)))
+        self.edited.emit(layer_id)
+
+    def _mask_of(self, clicks: Sequence[Point]) -> str | None:
+        """The mask that the first of these clicks have become meanwhile."""
+        answered, mask_id = self._clicked
+        return mask_id if answered and answered == tuple(clicks[: len(answered)]) else None
 
     # -- inside: what the service says -----------------------------------------------------------
 
@@ -267,7 +350,8 @@ class Assistant(QObject):
     def _finished(self, done: JobResult) -> None:
         errand = self._end(done.id)
         if errand is not None:
-            self._apply(errand, done.result)
+            self._answers.append((errand, done.result))
+            self._hand_over()
 
     def _failed(self, failure: JobFailure) -> None:
         if self._end(failure.id) is None:
@@ -281,19 +365,32 @@ class Assistant(QObject):
         self._end(job.id)
 
     def _end(self, job_id: int) -> _Errand | None:
-        self._views.pop(job_id, None)
-        self.previewed.emit(None)
-        self._tell()
+        if self._views.pop(job_id, None) is not None:
+            self.previewed.emit(None)
+            self._tell()
         return self._errands.pop(job_id, None)
 
-    def _apply(self, errand: _Errand, result: object) -> None:
-        if errand.document is not self._session.document:
-            return
-        if errand.document.busy:
-            # A stroke is under way: it must stay one step of its own.
-            QTimer.singleShot(_RETRY_MS, lambda: self._apply(errand, result))
-            return
-        self._try(lambda: errand.apply(result))
+    def _hand_over(self) -> None:
+        """Apply the answers in their order, as soon as their document has a moment."""
+        while self._answers:
+            errand, result = self._answers[0]
+            if errand.document is not self._session.document:
+                self._answers.popleft()
+            elif errand.document.busy:
+                # A stroke is under way: it must stay one step of its own.
+                self._retry.start()
+                return
+            else:
+                self._answers.popleft()
+                self._try(lambda errand=errand, result=result: errand.apply(result))
+
+    def _document_changed(self) -> None:
+        """Nobody waits any more for what was asked about a document that is closed."""
+        self._guess, self._clicked = None, ((), "")
+        for number, errand in tuple(self._errands.items()):
+            if errand.document is not self._session.document:
+                self.cancel(str(number))
+                self._errands.pop(number, None)
 
     def _selected(self, document: Document, result: object) -> None:
         assert isinstance(result, SegmentResult)
@@ -316,7 +413,17 @@ class Assistant(QObject):
             self._views[job_id] = replace(view, **changes)
             self._tell()
 
-    def _tell(self) -> None:
+    def _listed(self) -> tuple[JobView, ...]:
         running = [view for view in self._views.values() if not view.queued]
         queued = [view for view in self._views.values() if view.queued]
-        self.jobs_changed.emit((*running, *queued))
+        return (*running, *queued)
+
+    def _tell(self) -> None:
+        self.jobs_changed.emit(self._listed())
+
+
+def _title(kind: EditKind, words: str, shown: str) -> str:
+    """What the job list calls an edit: "Replace → metal bench", "Remove wooden bench"."""
+    words = " ".join(words.split())
+    arrow = f" → {words}" if words and kind is not EditKind.REMOVE else ""
+    return f"{str(kind).capitalize()}{arrow or f' {shown}'.rstrip()}"

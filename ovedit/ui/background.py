@@ -47,7 +47,7 @@ class Background(QObject):
         self._pool = QThreadPool(self)
         self._pool.setMaxThreadCount(1)
         self._waiting: dict[int, tuple[Callable[[Any], None], Callable[[OVEditError], None]]] = {}
-        self._count = 0
+        self._count = self._failures = 0
         self._finished.connect(self._deliver)
 
     @property
@@ -68,17 +68,24 @@ class Background(QObject):
             self.busy_changed.emit(True)
         self._pool.start(_Task(self._count, work, self._finished.emit))
 
-    def finish(self) -> None:
-        """Wait until everything given so far is done and delivered: a save must not be lost."""
-        self._pool.waitForDone()
-        # The answers wait in this thread's event queue: have them delivered before closing.
-        QCoreApplication.sendPostedEvents(self, QEvent.Type.MetaCall.value)
+    def finish(self) -> bool:
+        """Wait until everything is done and delivered; whether all of it worked.
+
+        For closing: a save must not be lost, nor the news that it failed.
+        """
+        failures = self._failures
+        while self._waiting:
+            self._pool.waitForDone()
+            # The answers wait in this thread's event queue.
+            QCoreApplication.sendPostedEvents(self, QEvent.Type.MetaCall.value)
+        return self._failures == failures
 
     def _deliver(self, number: int, result: Any, error: OVEditError | None) -> None:
         done, failed = self._waiting.pop(number)
         if not self._waiting:
             self.busy_changed.emit(False)
         if error is not None:
+            self._failures += 1
             failed(error)
         else:
             done(result)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from PySide6.QtCore import QMimeData
+from PySide6.QtCore import QMimeData, Qt
 from PySide6.QtGui import QGuiApplication, QImage
 from PySide6.QtWidgets import QFileDialog, QInputDialog, QMessageBox
 
@@ -32,7 +32,13 @@ if TYPE_CHECKING:
 OPEN_FILTER = (
     "Pictures and projects (*.ora *.png *.jpg *.jpeg *.webp *.tif *.tiff *.bmp *.gif);;All (*)"
 )
-_SUFFIXES = {"png": ".png", "jpeg": ".jpg", "webp": ".webp", "tiff": ".tif"}
+PROJECT_SUFFIXES = (".ora",)
+SUFFIXES = {
+    "png": (".png",),
+    "jpeg": (".jpg", ".jpeg"),
+    "webp": (".webp",),
+    "tiff": (".tif", ".tiff"),
+}
 SAMPLE = ("samples", "park-bench.jpg")
 _SAVE, _DISCARD, _KEEP = (
     QMessageBox.StandardButton.Save,
@@ -136,8 +142,8 @@ class Commands:
             self.open_path(Path(path))
 
     def open_path(self, path: Path) -> None:
-        """Open a file, after asking about changes that are not saved."""
-        self._after_saving(lambda: self._window.session.open(path))
+        """Open a file; when it has been read, ask about changes that are not saved."""
+        self._window.session.open(path, self.may_close)
 
     def open_sample(self) -> None:
         """Open the sample picture."""
@@ -154,11 +160,9 @@ class Commands:
     def save_as(self) -> None:
         """Ask where to save the project."""
         suggested = Path(self._folder()) / f"{Path(self._window.session.name).stem}.ora"
-        path, _ = QFileDialog.getSaveFileName(
-            self._window, "Save as", str(suggested), "OpenRaster (*.ora)"
-        )
-        if path:
-            self._window.session.save_project(Path(path).with_suffix(".ora"))
+        path = self._ask_where("Save as", suggested, "OpenRaster (*.ora)", PROJECT_SUFFIXES)
+        if path is not None:
+            self._window.session.save_project(path)
 
     def export(self) -> None:
         """Ask how and where to write the picture."""
@@ -178,20 +182,20 @@ class Commands:
         if not dialog.exec():
             return
         options = _export_options(dialog.options)
-        suffix = _SUFFIXES[dialog.options.format]
-        suggested = Path(self._folder()) / f"{Path(session.name).stem}{suffix}"
-        path, _ = QFileDialog.getSaveFileName(
-            self._window, "Export", str(suggested), f"{options.format} (*{suffix})"
-        )
-        if path:
-            session.export(Path(path), options)
+        suffixes = SUFFIXES[dialog.options.format]
+        suggested = Path(self._folder()) / f"{Path(session.name).stem}{suffixes[0]}"
+        pattern = " ".join(f"*{suffix}" for suffix in suffixes)
+        path = self._ask_where("Export", suggested, f"{options.format} ({pattern})", suffixes)
+        if path is not None:
+            session.export(path, options)
 
     def export_masks(self) -> None:
         """Ask for a folder and write every mask into it."""
         folder = QFileDialog.getExistingDirectory(self._window, "Export masks to", self._folder())
         if folder:
             written = mask_files.export_masks(Path(folder), self._open.snapshot())
-            self._window.tell(Message(f"Exported {len(written)} masks to {folder}."))
+            masks = "1 mask" if len(written) == 1 else f"{len(written)} masks"
+            self._window.tell(Message(f"Exported {masks} to {folder}."))
 
     def import_mask(self) -> None:
         """Ask for a picture and take it as a class mask."""
@@ -214,6 +218,9 @@ class Commands:
     def may_close(self) -> bool:
         """Ask about changes that are not saved; False if the person wants to stay."""
         session = self._window.session
+        if not session.background.finish():
+            # Something that was being read or written failed: the person should see that first.
+            return False
         if not session.modified:
             return True
         box = QMessageBox(self._window)
@@ -252,10 +259,36 @@ class Commands:
                 autosave.discard(each)
         elif accepted and dialog.chosen:
             self._window.session.recover(found[int(dialog.chosen[0])])
+            if len(dialog.chosen) > 1:
+                text = "One document is open at a time: the others are offered at the next start."
+                self._window.tell(Message(text))
 
     def _after_saving(self, then: Callable[[], object]) -> None:
         if self.may_close():
             then()
+
+    def _ask_where(
+        self, title: str, suggested: Path, pattern: str, suffixes: Sequence[str]
+    ) -> Path | None:
+        """A path to write to, ending as it should; None where the person thought better of it."""
+        text, _ = QFileDialog.getSaveFileName(self._window, title, str(suggested), pattern)
+        if not text:
+            return None
+        path = Path(text)
+        if path.suffix.lower() in suffixes:
+            return path
+        # What is added is not what the dialog asked about.
+        path = path.with_name(path.name + suffixes[0])
+        return path if not path.exists() or self._may_overwrite(path) else None
+
+    def _may_overwrite(self, path: Path) -> bool:
+        box = QMessageBox(self._window)
+        box.setIcon(QMessageBox.Icon.Question)
+        box.setText(f"{path.name} exists already. Replace it?")
+        box.setStandardButtons(_SAVE | _KEEP)
+        box.button(_SAVE).setText("Replace")
+        box.setDefaultButton(_KEEP)
+        return box.exec() == _SAVE
 
     def _folder(self) -> str:
         recent = self._window.session.settings.recent_files
@@ -306,17 +339,22 @@ class Commands:
     def prepare_edit(self, kind: str) -> None:
         """Choose what to do in the prompt card, and go there."""
         self._window.prompt.set_edit(kind)
-        if kind == "remove":
-            self._window.prompt.apply_button.setFocus()
+        self._go_to_edit()
+
+    def _go_to_edit(self) -> None:
+        """To the words for the edit, or to Apply where it needs none."""
+        prompt = self._window.prompt
+        if prompt.kind.current == "remove":
+            prompt.apply_button.setFocus(Qt.FocusReason.ShortcutFocusReason)
         else:
-            self._window.prompt.focus_words()
+            prompt.focus_words()
 
     def edit(self, kind: str, words: str, variations: int) -> None:
-        """Remove, replace or restyle the masks in hand, or all that are accepted."""
-        document = self._open
-        ids = self.mask_ids or tuple(mask.id for mask in document.masks if mask.accepted)
-        for _ in range(variations):
-            self._window.assistant.edit(EditKind(kind), words, ids)
+        """Remove, replace or restyle the masks in hand, or all that are accepted and shown."""
+        ids = self.mask_ids or tuple(
+            mask.id for mask in self._open.masks if mask.accepted and mask.visible
+        )
+        self._window.assistant.edit(EditKind(kind), words, ids, variations)
 
     def swap_colours(self) -> None:
         """Swap the brush's colour with the other one."""
@@ -448,11 +486,17 @@ class Commands:
 
     def accept(self) -> None:
         """Accept the masks in hand and go on to what to do with them."""
-        segment.accept(self._open, self.mask_ids)
+        self.accept_masks(self.mask_ids)
+
+    def accept_masks(self, ids: Sequence[str]) -> None:
+        """Accept these masks and go on to what to do with them."""
+        segment.accept(self._open, ids)
+        self._go_to_edit()
 
     def accept_all(self) -> None:
-        """Accept all masks."""
+        """Accept all masks and go on to what to do with them."""
         segment.accept_all(self._open)
+        self._go_to_edit()
 
     def reject(self) -> None:
         """Throw the masks in hand away; without one, clear the selection."""

@@ -45,7 +45,7 @@ class DockEdits(QObject):
         panel.threshold_moved.connect(self._preview_threshold)
         panel.threshold_committed.connect(self._set_threshold)
         panel.accept_requested.connect(
-            lambda ids: self._do(lambda d: segment.accept(d, self._ids(*ids)))
+            lambda ids: window.commands.run(lambda c: c.accept_masks(self._ids(*ids)))
         )
         panel.reject_requested.connect(
             lambda ids: self._do(lambda d: segment.reject(d, self._ids(*ids)))

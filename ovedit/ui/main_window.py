@@ -37,7 +37,7 @@ from ovedit.ui.panels.jobs import JobsPanel, JobView
 from ovedit.ui.panels.layers import LayersPanel
 from ovedit.ui.panels.masks import MasksPanel
 from ovedit.ui.prompt_card import PromptCard
-from ovedit.ui.recent import recent_files
+from ovedit.ui.recent import RecentFiles
 from ovedit.ui.session import Session
 from ovedit.ui.start_page import StartPage
 from ovedit.ui.status_row import StatusRow, grouped
@@ -75,6 +75,7 @@ class MainWindow(QMainWindow):
         self._refresh_timer = QTimer(self, singleShot=True, interval=0)
         self._refresh_timer.timeout.connect(self._refresh)
         self._connect()
+        self.prompt.set_history(tuple(reversed(session.settings.recent_prompts)))
         self.use_tool("brush")
         self.use_settings()
         self._show_document()
@@ -94,6 +95,8 @@ class MainWindow(QMainWindow):
         layout.addWidget(self.canvas)
         self.prompt = PromptCard(self.canvas)
         self.start = StartPage()
+        self.recent = RecentFiles(self)
+        self.recent.found.connect(self.start.set_recent)
         self._pages = QStackedWidget()
         self._pages.addWidget(self.start)
         self._pages.addWidget(self.canvas_area)
@@ -293,8 +296,7 @@ class MainWindow(QMainWindow):
         settings = self.session.settings
         self.use_theme(settings.theme)
         self.canvas.set_animated(not settings.reduced_motion)
-        self.prompt.set_history(tuple(reversed(settings.recent_prompts)))
-        self.start.set_recent(recent_files(settings.recent_files))
+        self.recent.show(settings.recent_files)
         self.recent_menu.clear()
         for path in settings.recent_files:
             action = self.recent_menu.addAction(Path(path).name)
@@ -430,8 +432,10 @@ class MainWindow(QMainWindow):
             event.ignore()
             return
         self.state.keep()
-        self.session.background.finish()
         self.session.close()
+        self.session.background.finish()
+        self.assistant.close()
+        self.recent.finish()
         self.engines_stopped = self.service.shutdown()
         event.accept()
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QColor
 from PySide6.QtWidgets import (
-    QCheckBox,
     QColorDialog,
     QHBoxLayout,
     QMenu,
@@ -19,7 +18,7 @@ from PySide6.QtWidgets import (
 from ovedit.ui.icons import icon
 from ovedit.ui.tools import Tool, ToolOptions
 from ovedit.ui.widgets.basics import Swatch, label, set_role
-from ovedit.ui.widgets.buttons import MenuButton
+from ovedit.ui.widgets.buttons import CheckBox, MenuButton
 from ovedit.ui.widgets.slider import LabelledSlider
 
 HEIGHT = 40
@@ -69,7 +68,7 @@ class OptionsBar(QToolBar):
         tolerance.moved.connect(lambda value: self._set(tolerance=round(value)))
         self._size, self._hardness = size, hardness
         self._opacity, self._tolerance = opacity, tolerance
-        contiguous = QCheckBox("Contiguous")
+        contiguous = CheckBox("Contiguous")
         contiguous.toggled.connect(lambda on: self._set(contiguous=on))
         self._contiguous = contiguous
         mode = QWidget()

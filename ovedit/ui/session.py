@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -43,26 +44,33 @@ class Session(QObject):
         self.background = Background(self)
         self._source_exif = b""
         self._autosaved: object = None
+        self._recovered: autosave.Recoverable | None = None
         self._timer = QTimer(self)
         self._timer.timeout.connect(self._autosave)
         self._set_timer()
 
     # -- opening ---------------------------------------------------------------------------------
 
-    def open(self, path: Path) -> None:
-        """Open a picture or a project; what was open stays open if that fails."""
+    def open(self, path: Path, may_replace: Callable[[], bool] = lambda: True) -> None:
+        """Open a picture or a project; what was open stays open if that fails.
+
+        may_replace: asked when the file has been read, and may say that the document stays.
+        """
         limit, budget = self.settings.max_pixels, self.settings.history_bytes
 
         def read() -> documents.OpenedDocument:
             return documents.open_document(path, max_pixels=limit, history_bytes=budget)
 
-        self.background.run(read, self._opened, self._failed)
+        def opened(result: documents.OpenedDocument) -> None:
+            if may_replace():
+                self._opened(result)
+
+        self.background.run(read, opened, self._failed)
 
     def show_pixels(self, pixels: NDArray[np.uint8], name: str) -> None:
         """Open (H, W, 4) pixels that have no file yet, as from the clipboard."""
         document = Document.from_pixels(pixels, name, history_bytes=self.settings.history_bytes)
         self._show(document, None, name, "Paste")
-        self._autosaved = None
 
     def recoverable(self) -> tuple[autosave.Recoverable, ...]:
         """What was autosaved by a program that went down."""
@@ -85,7 +93,9 @@ class Session(QObject):
         def opened(result: documents.OpenedDocument) -> None:
             self._show(result.document, found.source, found.name, f"Recover {found.name}")
             self._source_exif = result.exif
-            autosave.discard(found)
+            # The old autosave goes only when there is a new one, or no need of one.
+            self._recovered = found
+            self._autosave()
 
         self.background.run(read, opened, self._failed)
 
@@ -214,13 +224,24 @@ class Session(QObject):
             autosave.save(folder, state, name=name, source=path, exif=exif)
 
         def written(_: None) -> None:
+            if self.document is not document or not document.modified:
+                # Saved or closed meanwhile: there is nothing to recover.
+                autosave.discard_own(folder)
+                return
             self._autosaved = marker
+            self._discard_recovered()
 
         self.background.run(write, written, self._failed)
 
     def _discard_autosave(self) -> None:
         self._autosaved = None
         autosave.discard_own(self._autosave_folder)
+        self._discard_recovered()
+
+    def _discard_recovered(self) -> None:
+        if self._recovered is not None:
+            autosave.discard(self._recovered)
+            self._recovered = None
 
     def _failed(self, error: OVEditError) -> None:
         self.said.emit(Message.of(error))

@@ -184,7 +184,9 @@ def plan_variations(plan: EditPlan, count: int) -> tuple[EditPlan, ...]:
     return tuple(replace(plan, request=replace(plan.request, seed=seed)) for seed in seeds)
 
 
-def apply_edit(document: Document, plan: EditPlan, result: EditResult) -> str:
+def apply_edit(
+    document: Document, plan: EditPlan, result: EditResult, *, visible: bool = True
+) -> str:
     """Add the result as one edit layer on top, in one undo step; returns the layer's id.
 
     The layer's alpha is the engine's times the plan's, so exactly 0 wherever the plan's is 0. The
@@ -193,7 +195,7 @@ def apply_edit(document: Document, plan: EditPlan, result: EditResult) -> str:
     cover what may change.
     """
     surface = _surface_of(document, plan, result)
-    layer = EditLayer(layer_name(plan.request), recipe=_recipe(plan, result))
+    layer = EditLayer(layer_name(plan.request), visible=visible, recipe=_recipe(plan, result))
     with document.transaction(step_name(plan.request)) as tx:
         tx.add_layer(layer, surface)
         present = {mask.id for mask in document.masks}
