@@ -29,13 +29,10 @@ class BasicEngine:
         selects=True,
         edits=frozenset(EditKind),
         good_at=(
-            "Things that a colour, a material, a place or a size tells apart, removing things from "
-            "textured ground, and new colours and materials."
+            "Knows colours, materials, sky, grass, water, trees, places and sizes; removes and "
+            "recolours."
         ),
-        bad_at=(
-            'Things known only by their name, such as "dog", and anything that has to be drawn '
-            "anew."
-        ),
+        bad_at=('Does not know things by their name, such as "dog", and cannot draw anything new.'),
     )
 
     def segment(
