@@ -34,7 +34,7 @@ def mask_bounds(alpha: Coverage) -> Rect:
     return Rect.from_edges(int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1)
 
 
-def context_crop(hole: Rect, picture: Size, padding: float = 1.0, least: int = 64) -> Rect:
+def context_crop(hole: Rect, picture: Size, padding: float = 1.5, least: int = 64) -> Rect:
     """`hole` with a margin of `padding` times its mean side (of equal area), at least `least` px.
 
     A crop that would reach over a border of the picture is shifted inwards, not shrunk: a hole at
@@ -51,7 +51,7 @@ def context_crop(hole: Rect, picture: Size, padding: float = 1.0, least: int = 6
     )
 
 
-def context_crops(alpha: Coverage, padding: float = 1.0, least: int = 64) -> list[Region]:
+def context_crops(alpha: Coverage, padding: float = 1.5, least: int = 64) -> list[Region]:
     """The regions of `alpha` (H, W) above 0, from top to bottom, with crops that do not overlap.
 
     Pixels closer to each other than about a cell of 16 px are one region, and regions whose crops

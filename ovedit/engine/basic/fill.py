@@ -50,7 +50,9 @@ _FINE_RADIUS = 4
 _FINE_ROUNDS = 1
 _FINE_REACH = 8
 _FINAL_VOTE_RADIUS = 1
-_BAND_WORK = 1.5e8
+_BAND_WORK = 1e8
+_DEEPEST = 40
+_GUESSED_ROWS = 256
 _FULL_WEIGHT = 16
 _LEAST_WEIGHT = 4
 
@@ -182,11 +184,10 @@ class _Painter:
         self.picture = level.features.copy()
         self._flat = self.picture.reshape(height, -1)
         self._cost = np.zeros(self._active.shape, np.float32)
-        source_rows, source_columns = np.nonzero(plan.sources)
-        pick = self._random.integers(0, len(source_rows), self._active.shape)
-        self._field_y = source_rows[pick].astype(np.int32)
-        self._field_x = source_columns[pick].astype(np.int32)
-        inside = np.minimum(depth := pyramid.depth(~level.known)[self._window], 40)
+        self._field_y = np.zeros(self._active.shape, np.int32)
+        self._field_x = np.zeros(self._active.shape, np.int32)
+        depth = pyramid.depth(self._unknown)
+        inside = np.minimum(depth, _DEEPEST)
         # Votes from deep inside rest on guesses: let the border's evidence grow inwards.
         self._confidence = (1.3**-inside).astype(np.float32)
         weight = np.maximum(_FULL_WEIGHT * 1.1**-depth, _LEAST_WEIGHT)
@@ -208,6 +209,7 @@ class _Painter:
 
     def start(self) -> None:
         """Begin from colours drawn smoothly in from the border, and a random field."""
+        self._guess(np.ones_like(self._active))
         unknown = (~self._level.known).astype(np.uint8)
         for channels in (np.s_[..., 0:3], np.s_[..., 3:6], np.s_[..., 4:7]):
             plane = np.ascontiguousarray(self._level.features[channels])
@@ -227,12 +229,17 @@ class _Painter:
         fits &= (field_y < height) & (field_x < width)
         sources = self._plan.sources
         fits &= sources[np.clip(field_y, 0, height - 1), np.clip(field_x, 0, width - 1)]
-        self._field_y = np.where(fits, field_y, self._field_y).astype(np.int32)
-        self._field_x = np.where(fits, field_x, self._field_x).astype(np.int32)
-        larger = cv2.resize(coarser.picture[..., :COLOURS], (width, height))
-        unknown = ~self._level.known
-        self.picture[..., :COLOURS][unknown] = larger[unknown]
+        self._field_y[fits], self._field_x[fits] = field_y[fits], field_x[fits]
+        self._guess(self._active & ~fits)
         self._vote(self._confidence)
+
+    def _guess(self, where: NDArray[np.bool_]) -> None:
+        """Give the patches of `where` random sources, out of as many rows as make a fair choice."""
+        rows = np.flatnonzero(self._plan.sources.any(axis=1))
+        rows = self._random.permutation(rows)[:_GUESSED_ROWS]
+        at, columns = np.nonzero(self._plan.sources[rows])
+        pick = self._random.integers(0, len(at), np.count_nonzero(where))
+        self._field_y[where], self._field_x[where] = rows[at[pick]], columns[pick]
 
     def round(self, turn: int, last: bool) -> None:
         """Search, then vote; the last vote of all takes few patches, which keeps it sharp."""
