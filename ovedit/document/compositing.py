@@ -7,8 +7,10 @@ backdrop comes through bit for bit.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -83,35 +85,28 @@ def blend(backdrop: Array, source: Array, coverage: Floats | None, mode: BlendMo
             return source
         if not alpha.any():
             return backdrop
-        source_alpha = alpha.astype(np.float32)[..., None] / 255
+        source_alpha = alpha.astype(np.float32) / 255
     else:
         if not coverage.any():
             return backdrop
-        source_alpha = coverage[..., None]
-    over = source[..., :3].astype(np.float32)
-    under = backdrop[..., :3].astype(np.float32)
-    opaque = backdrop[..., 3].min() == 255
-    if mode is not BlendMode.NORMAL:
-        mixed = _MODES[mode](under / 255, over / 255) * 255
-        if opaque:
-            over = mixed
-        else:
-            over += (mixed - over) * (backdrop[..., 3:].astype(np.float32) / 255)
-    out = np.empty_like(backdrop)
-    if opaque:
-        colour = under + (over - under) * source_alpha
-        out[..., 3] = 255
-    else:
-        backdrop_alpha = backdrop[..., 3:].astype(np.float32) / 255
+        source_alpha = coverage.astype(np.float32, copy=False)
+    weight, backdrop_alpha, alpha = source_alpha, None, None
+    if backdrop[..., 3].min() < 255:
+        backdrop_alpha = backdrop[..., 3].astype(np.float32) / 255
         alpha = source_alpha + backdrop_alpha * (1 - source_alpha)
-        colour = over * source_alpha + under * backdrop_alpha * (1 - source_alpha)
-        np.divide(colour, alpha, out=colour, where=alpha > 0)
-        out[..., 3] = np.round(alpha[..., 0] * 255)
-    np.clip(colour, 0, 255, out=colour)
-    out[..., :3] = np.round(colour)
-    untouched = source_alpha[..., 0] == 0
-    if not opaque and untouched.any():
-        out[untouched] = backdrop[untouched]
+        weight = np.divide(source_alpha, alpha, out=np.zeros_like(alpha), where=alpha > 0)
+    if mode is BlendMode.NORMAL:
+        out = np.asarray(cv2.blendLinear(source, backdrop, weight, 1 - weight), np.uint8)
+    else:
+        under = np.asarray(cv2.cvtColor(backdrop, cv2.COLOR_RGBA2RGB), np.uint8)
+        over = np.asarray(cv2.cvtColor(source, cv2.COLOR_RGBA2RGB), np.uint8)
+        mixed = _mixed(under, over, mode)
+        if backdrop_alpha is not None:
+            over = over.astype(np.float32)
+            mixed = cv2.blendLinear(mixed, over, backdrop_alpha, 1 - backdrop_alpha)
+        colour = cv2.blendLinear(mixed, under.astype(np.float32), weight, 1 - weight)
+        out = np.asarray(cv2.cvtColor(cv2.convertScaleAbs(colour), cv2.COLOR_RGB2RGBA), np.uint8)
+    out[..., 3] = 255 if alpha is None else cv2.convertScaleAbs(alpha, alpha=255)
     return out
 
 
@@ -133,6 +128,23 @@ def _coverage(
             return np.zeros_like(coverage)
         coverage *= mask.astype(np.float32) / 255
     return coverage
+
+
+def _mixed(under: Array, over: Array, mode: BlendMode) -> NDArray[np.float32]:
+    """The blend mode's colour, (h, w, 3) float32 from 0 to 255, before any alpha."""
+    if mode in _SEPARABLE:
+        pairs = under.astype(np.uint16) << 8
+        pairs |= over
+        return _table(mode).take(pairs)
+    scale = np.float32(1 / 255)
+    return _NON_SEPARABLE[mode](under * scale, over * scale) * np.float32(255)
+
+
+@lru_cache
+def _table(mode: BlendMode) -> NDArray[np.float32]:
+    """A separable mode's result for each pair of values: at under · 256 + over."""
+    under, over = np.mgrid[:256, :256] / 255
+    return np.asarray(_SEPARABLE[mode](under, over) * 255, np.float32).ravel()
 
 
 def _overlay(under: Floats, over: Floats) -> Floats:
@@ -166,7 +178,7 @@ def _set_luminosity(colour: Floats, luminosity: Floats) -> Floats:
     return centre + (shifted - centre) * np.minimum(up, down)
 
 
-_MODES: dict[BlendMode, Callable[[Floats, Floats], Floats]] = {
+_SEPARABLE: dict[BlendMode, Callable[[Floats, Floats], Floats]] = {
     BlendMode.MULTIPLY: lambda under, over: under * over,
     BlendMode.SCREEN: lambda under, over: under + over - under * over,
     BlendMode.OVERLAY: _overlay,
@@ -176,6 +188,8 @@ _MODES: dict[BlendMode, Callable[[Floats, Floats], Floats]] = {
     BlendMode.LIGHTEN: np.maximum,
     BlendMode.DIFFERENCE: lambda under, over: np.abs(under - over),
     BlendMode.ADD: lambda under, over: np.minimum(under + over, 1),
+}
+_NON_SEPARABLE: dict[BlendMode, Callable[[Floats, Floats], Floats]] = {
     BlendMode.COLOUR: lambda under, over: _set_luminosity(over, under @ _LUMINANCE),
     BlendMode.LUMINOSITY: lambda under, over: _set_luminosity(under, over @ _LUMINANCE),
 }
