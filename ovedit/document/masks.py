@@ -169,25 +169,28 @@ def grow(mask: Coverage, pixels: float) -> Coverage:
 def feathered(mask: Coverage, grow_by: float, feather: float) -> Coverage:
     """The alpha of an edit: full on the grown mask, a ramp outside it, and 0 beyond `feather`.
 
-    Every pixel with more than a tenth of coverage counts as inside, so the soft rim of a selection is regenerated
-    with it and does not shine through.
+    Every pixel with more than a tenth of coverage counts as inside, so the soft rim of a selection
+    is regenerated with it and does not shine through.
     """
     reach = grow_by + feather
     area = bounds(mask).padded(int(np.ceil(reach)) + 2).intersect(_rect_of(mask))
     out = np.zeros_like(mask)
     if not area:
         return out
-    outside = cv2.compare(mask[area.slices], _SOME_COVERAGE, cv2.CMP_LE)
+    outside = np.multiply(mask[area.slices] <= _SOME_COVERAGE, 255, dtype=np.uint8)
     if outside.min() == 255:
         return out
     if reach <= 0:
         out[area.slices] = cv2.bitwise_not(outside)
         return out
     distance = cv2.distanceTransform(outside, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
-    # In steps of a 255th of the reach, so that the ramp is a look-up, and 0 from the last step on.
-    steps = cv2.convertScaleAbs(distance, alpha=255 / reach)
-    left = (1 - np.arange(256) / 255) * reach
-    ramp = np.clip(left / feather, 0, 1) if feather > 0 else (left > 0).astype(float)
+    if feather <= 0:
+        out[area.slices] = np.multiply(distance <= grow_by, 255, dtype=np.uint8)
+        return out
+    # In steps of a 255th of the feather, so that the ramp is a look-up, and 0 from the last one on.
+    beyond = np.maximum(distance - np.float32(grow_by), 0)
+    steps = cv2.convertScaleAbs(beyond, alpha=255 / feather)
+    ramp = 1 - np.arange(256) / 255
     table = np.round(ramp * ramp * (3 - 2 * ramp) * 255).astype(np.uint8)
     out[area.slices] = cv2.LUT(steps, table)
     return out
@@ -219,7 +222,7 @@ def remove_specks(mask: Coverage, area: int) -> Coverage:
     keep = np.ones(count, bool)
     keep[1:] = stats[1:, cv2.CC_STAT_AREA] >= area
     keep[0] = False
-    return np.where(keep[np.asarray(labels)], mask, 0).astype(np.uint8)
+    return np.where(keep[np.asarray(labels, np.intp)], mask, 0).astype(np.uint8)
 
 
 def snap_to_edges(mask: Coverage, image: NDArray[np.uint8], radius: int = 8) -> Coverage:

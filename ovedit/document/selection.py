@@ -54,8 +54,8 @@ def magic_wand(
     colour = np.ascontiguousarray(pixels[..., :3])
     if not contiguous:
         seed = colour[y, x].astype(np.int16)
-        low = np.clip(seed - tolerance, 0, 255).tolist()
-        high = np.clip(seed + tolerance, 0, 255).tolist()
+        low = np.clip(seed - tolerance, 0, 255).astype(np.uint8)
+        high = np.clip(seed + tolerance, 0, 255).astype(np.uint8)
         return np.asarray(cv2.inRange(colour, low, high), np.uint8)
     mask = np.zeros((pixels.shape[0] + 2, pixels.shape[1] + 2), np.uint8)
     spread = (tolerance,) * 3
