@@ -27,10 +27,10 @@ class Region:
 
 def mask_bounds(alpha: Coverage) -> Rect:
     """Bounds of the pixels of `alpha` (H, W) above 0; an empty rectangle where there are none."""
-    rows = np.flatnonzero(alpha.any(axis=1))
+    rows = np.flatnonzero(alpha.max(axis=1))
     if rows.size == 0:
         return Rect(0, 0, 0, 0)
-    columns = np.flatnonzero(alpha[rows[0] : rows[-1] + 1].any(axis=0))
+    columns = np.flatnonzero(alpha[rows[0] : rows[-1] + 1].max(axis=0))
     return Rect.from_edges(int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1)
 
 

@@ -13,15 +13,13 @@ source patch it copies, in the level's coordinates), `active` (which pixels are 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any
 
 import numpy as np
 from numba import njit
 
-_Function = TypeVar("_Function", bound=Callable[..., object])
 
-
-def _compiled(function: _Function) -> _Function:
+def _compiled(function: Callable[..., object]) -> Callable[..., Any]:
     """Compile when first called, and keep the machine code where a folder for it can be written.
 
     numba writes beside this file, else to the user's cache folder; where neither can be written it

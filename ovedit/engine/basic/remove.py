@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import reduce
 
 import cv2
 import numpy as np
@@ -36,9 +37,7 @@ def remove(request: EditRequest, progress: Progress, cancel: CancelToken) -> Edi
     cancel.check()
     progress(0.0, "Looking around the selection")
     regions = _regions(request)
-    rect = regions[0].hole
-    for region in regions[1:]:
-        rect = rect.union(region.hole)
+    rect = _together(regions)
     pixels = request.image[rect.slices].copy()
     pixels[..., 3] = 255
     total = sum(region.hole.size.area for region in regions)
@@ -63,22 +62,23 @@ def _regions(request: EditRequest) -> list[Region]:
     if not regions:
         raise CannotDoError("Nothing is selected to be removed.", "Select something first.")
     if request.crop is not None:
-        hole = regions[0].hole
-        for region in regions[1:]:
-            hole = hole.union(region.hole)
+        hole = _together(regions)
         regions = [Region(hole, hole.union(request.crop.intersect(picture)))]
     if all(_known(request, region.crop).any() for region in regions):
         return regions
     # A crop without anything to copy: take the whole picture as surroundings of all regions.
-    hole = regions[0].hole
-    for region in regions[1:]:
-        hole = hole.union(region.hole)
+    hole = _together(regions)
     if not _known(request, picture).any():
         raise CannotDoError(
             "The selection leaves no pixel of the picture to copy from.",
             "Select a smaller part of it.",
         )
     return [Region(hole, picture)]
+
+
+def _together(regions: list[Region]) -> Rect:
+    """The bounds of all holes."""
+    return reduce(Rect.union, (region.hole for region in regions))
 
 
 def _known(request: EditRequest, rect: Rect) -> NDArray[np.bool_]:
@@ -125,7 +125,7 @@ class _Listener:
         now = time.perf_counter()
         if picture.shape[1] > self._level or now - self._shown > _PREVIEW_SECONDS:
             preview, self._shown, self._level = self._preview(picture), now, picture.shape[1]
-        self._progress(self._begin + self._share * fraction, self._step, preview)
+        self._progress(min(1.0, self._begin + self._share * fraction), self._step, preview)
 
     def _preview(self, picture: NDArray[np.uint8]) -> Preview:
         """The hole cut out of a level's picture, at full size, with the mask's alpha."""
@@ -136,5 +136,7 @@ class _Listener:
             int(inside.y * scale_y) : max(1, round(inside.bottom * scale_y)),
             int(inside.x * scale_x) : max(1, round(inside.right * scale_x)),
         ]
-        colours = cv2.resize(np.ascontiguousarray(part), (hole.width, hole.height))
-        return Preview(np.dstack([colours, self._alpha[hole.slices]]), hole)
+        pixels = np.empty((hole.height, hole.width, 4), np.uint8)
+        pixels[..., :3] = cv2.resize(np.ascontiguousarray(part), (hole.width, hole.height))
+        pixels[..., 3] = self._alpha[hole.slices]
+        return Preview(pixels, hole)
