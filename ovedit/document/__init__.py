@@ -1,19 +1,18 @@
 """The document: layers, masks, selection and history. numpy only, no Qt, no torch."""
 
-from ovedit.document.document import (
+from ovedit.document.document import Document, Transaction
+from ovedit.document.layers import BlendMode, EditLayer, EditRecipe, Layer, RasterLayer, new_id
+from ovedit.document.masks import Candidate, ClassMask, ScoreMap, overlay_colour
+from ovedit.document.state import (
     SELECTION,
-    Document,
     DocumentState,
     Structure,
     SurfaceKind,
     SurfaceRef,
-    Transaction,
     alpha_mask_of,
     coverage_of,
     pixels_of,
 )
-from ovedit.document.layers import BlendMode, EditLayer, EditRecipe, Layer, RasterLayer, new_id
-from ovedit.document.masks import Candidate, ClassMask, ScoreMap, overlay_colour
 from ovedit.document.tiles import TILE, Surface
 
 __all__ = [

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from functools import lru_cache
-from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
@@ -18,20 +17,8 @@ from ovedit.document.layers import BlendMode, Layer
 from ovedit.document.tiles import TILE, Surface
 from ovedit.geometry import Rect
 
-if TYPE_CHECKING:
-    from ovedit.document.document import DocumentState
-
 Array = NDArray[np.uint8]
 Floats = NDArray[np.floating]
-
-
-def flatten(state: DocumentState, rect: Rect, level: int = 0) -> Array:
-    """The visible layers over `rect` (in pixels of the mip level) as (h, w, 4) uint8."""
-    return flatten_layers(
-        ((layer, *state.layer_surfaces(layer)) for layer in state.layers if layer.visible),
-        rect,
-        level,
-    )
 
 
 def flatten_layers(

@@ -10,16 +10,16 @@ from __future__ import annotations
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ovedit.document.tiles import Key, Surface
+from ovedit.document.state import Structure, SurfaceRef
+from ovedit.document.tiles import TILE, Key, Surface
 from ovedit.geometry import Rect, Size
 
-if TYPE_CHECKING:
-    from ovedit.document.document import Structure, SurfaceRef
+Tile = NDArray[np.uint8]
 
 _COMPRESS_AT_MOST = 64
 """Steps that change more tiles keep them as they are: compressing them would be felt."""
@@ -27,33 +27,57 @@ _COMPRESS_AT_MOST = 64
 
 @dataclass(frozen=True, eq=False)
 class TileXor:
-    """zlib of before XOR after, for one tile of the given shape."""
+    """zlib of before XOR after inside `changed`, which is counted from the tile's corner.
+
+    shape: the whole tile's.
+    """
 
     data: bytes
+    changed: Rect
     shape: tuple[int, ...]
+
+    @staticmethod
+    def between(before: Tile, after: Tile) -> TileXor | None:
+        """The change from one to the other, or None where there is none."""
+        difference = before ^ after
+        changed = _nonzero(difference)
+        if not changed:
+            return None
+        data = zlib.compress(difference[changed.slices].tobytes(), 1)
+        return TileXor(data, changed, difference.shape)
 
     @property
     def nbytes(self) -> int:
         """Bytes held."""
         return len(self.data)
 
-    def applied(self, tile: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    def applied(self, tile: Tile | None) -> Tile:
         """The tile on the other side of the step."""
-        difference = np.frombuffer(zlib.decompress(self.data), np.uint8).reshape(self.shape)
-        return tile ^ difference
+        out = np.zeros(self.shape, np.uint8) if tile is None else tile.copy()
+        part = out[self.changed.slices]
+        part ^= np.frombuffer(zlib.decompress(self.data), np.uint8).reshape(part.shape)
+        return out
 
 
 @dataclass(frozen=True, eq=False)
 class TileSwap:
     """The tile before and after, None where it was all zero."""
 
-    before: NDArray[np.uint8] | None
-    after: NDArray[np.uint8] | None
+    before: Tile | None
+    after: Tile | None
 
     @property
     def nbytes(self) -> int:
         """Bytes held: both sides, as if nobody shared them."""
         return sum(tile.nbytes for tile in (self.before, self.after) if tile is not None)
+
+    @property
+    def changed(self) -> Rect:
+        """Where the two differ, counted from the tile's corner."""
+        if self.before is not None and self.after is not None:
+            return Rect(0, 0, self.after.shape[1], self.after.shape[0])
+        only = self.after if self.before is None else self.before
+        return _nonzero(only) if only is not None else Rect(0, 0, 0, 0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,10 +113,9 @@ class SurfaceDelta:
         for key in keys:
             left, right = old.tile(*key), new.tile(*key)
             if compress and left is not None and right is not None:
-                difference = left ^ right
-                if difference.any():
-                    data = zlib.compress(difference.tobytes(), 1)
-                    tiles[key] = TileXor(data, difference.shape)
+                change = TileXor.between(left, right)
+                if change is not None:
+                    tiles[key] = change
             else:
                 tiles[key] = TileSwap(left, right)
         if not tiles and before is not None and after is not None and old.size == new.size:
@@ -108,26 +131,40 @@ class SurfaceDelta:
             target = surface.copy()
         else:
             target = Surface(size, self.channels)
-        changes: list[tuple[Key, NDArray[np.uint8] | None]] = []
+        changes: list[tuple[Key, Tile | None]] = []
         for key, delta in self.tiles.items():
             if isinstance(delta, TileXor):
-                tile = target.tile(*key)
-                if tile is None:
-                    tile = np.zeros(delta.shape, np.uint8)
-                changes.append((key, delta.applied(tile)))
+                changes.append((key, delta.applied(target.tile(*key))))
             else:
                 changes.append((key, delta.after if forward else delta.before))
-        target.replace_tiles(changes)
+        target.replace_tiles(changes, self._changed() if self.before == self.after else None)
         return target
 
     def rect(self) -> Rect:
-        """The tiles it touches, in the surface's own pixels."""
+        """What it changes, in the surface's own pixels."""
         touched = Rect(0, 0, 0, 0)
+        if self.before == self.after:
+            for rect in self._changed().values():
+                touched = touched.union(rect)
+            return touched
         for size in {size for size in (self.before, self.after) if size is not None}:
             probe = Surface(size, self.channels)
             for key in self.tiles:
                 touched = touched.union(probe.tile_rect(key))
         return touched
+
+    def _changed(self) -> dict[Key, Rect]:
+        """Where each tile changes, in the surface's own pixels."""
+        return {
+            (row, column): delta.changed.translated(column * TILE, row * TILE)
+            for (row, column), delta in self.tiles.items()
+        }
+
+
+def _nonzero(tile: Tile) -> Rect:
+    """The smallest rectangle with everything of a tile that is not zero."""
+    pixels = tile if tile.ndim == 2 else tile.view(np.uint32)[..., 0]
+    return Rect(*cv2.boundingRect((pixels != 0).astype(np.uint8)))
 
 
 @dataclass(frozen=True, eq=False)

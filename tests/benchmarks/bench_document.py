@@ -17,7 +17,7 @@ from scene import SIZE, Times, large_document, leafy, photograph, print_times, r
 
 from ovedit.document import ClassMask, Document, Surface, coverage_of, pixels_of
 from ovedit.document.brush import BrushTip, Stroke, cover, paint
-from ovedit.document.document import SurfaceRef
+from ovedit.document import SurfaceRef
 from ovedit.io.documents import open_document
 
 OPEN_MS, UNDO_MS, HISTORY_BYTES = 1000.0, 20.0, 256 << 20

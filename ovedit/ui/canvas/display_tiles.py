@@ -15,7 +15,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ovedit.document import TILE, DocumentState, Surface
-from ovedit.document.compositing import flatten
 from ovedit.geometry import Rect
 
 Array = NDArray[np.uint8]
@@ -165,7 +164,7 @@ class DisplayTiles:
             return tile
         level, row, column = key
         rect = self.rect(level, row, column)
-        tile = self._over_checkerboard(flatten(self._state(), rect, level))
+        tile = self._over_checkerboard(self._state().flattened(rect, level))
         self._plain[key] = tile
         self._bytes += tile.nbytes
         while self._bytes > self._budget and len(self._plain) > 1:
