@@ -16,7 +16,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from park_furniture import BENCH_AT, BENCH_TURN, Box, bench_boxes, cast_bench, open_sky
+from park_furniture import BENCH_AT, Box, bench_boxes, cast_bench, open_sky
 from park_light import (
     BENCH,
     GRASS,
@@ -181,12 +181,17 @@ def render(
     blades.draw(image, ids, np.flatnonzero(near))
     draw_flowers(camera, image, ids, rng())
     cast_bench(camera, image, ids, rng(), tex, boxes)
-    feet = np.array([(x, z) for x in (-0.76, 0.76) for z in (-0.27, 0.165)], np.float32)
-    c, s = np.cos(BENCH_TURN), np.sin(BENCH_TURN)
     in_front = np.zeros(len(blades.x), bool)
-    for fx, fz in feet:
-        at = (fx * c - fz * s + BENCH_AT[0], fx * s + fz * c + BENCH_AT[1])
-        in_front |= (np.abs(blades.x - at[0]) < 0.1) & (np.abs(blades.z - at[1] + 0.12) < 0.1)
+    legs = [box.centre for box in boxes if box.centre[1] <= box.half[1]]
+    across, _ = camera.project(blades.x, np.zeros_like(blades.x), blades.z)
+    for leg in legs:
+        close = (np.abs(blades.x - leg[0]) < 0.1) & (np.abs(blades.z - leg[2] + 0.12) < 0.1)
+        # What stands before a hind leg may stand behind a front leg.
+        for other in (x for x in legs if x[2] < leg[2] - 0.2):
+            middle, _ = camera.project(*other)
+            edge, _ = camera.project(other[0] + 0.09, other[1], other[2])
+            close &= np.abs(across - middle) > np.abs(edge - middle)
+        in_front |= close
     blades.draw(image, ids, np.flatnonzero(in_front))
 
     size = (round(WIDTH * scale), round(HEIGHT * scale))
