@@ -65,7 +65,7 @@ def _mode_of(target: Path) -> int | None:
         raise FileError(f"{target} is a folder.", "Choose another name.")
     if not stat.S_ISREG(found):
         raise FileError(f"{target} is not a regular file.", "Choose another name.")
-    if not os.access(target, os.W_OK):
+    if not os.access(target, os.W_OK, effective_ids=os.access in os.supports_effective_ids):
         raise FileError(f"{target} is write-protected.", "Choose another name.")
     return stat.S_IMODE(found)
 
