@@ -7,7 +7,7 @@ they change, not what they show.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 import cv2
 import numpy as np
@@ -20,6 +20,7 @@ TILE = 256
 
 Array = NDArray[np.uint8]
 Key = tuple[int, int]
+MipKey = tuple[int, int, int]
 
 
 class Surface:
@@ -30,13 +31,15 @@ class Surface:
     by anyone but `write`.
     """
 
-    __slots__ = ("_mips", "_owned", "_tiles", "channels", "size")
+    __slots__ = ("_mips", "_owned", "_stale", "_tiles", "channels", "size")
 
     def __init__(self, size: Size, channels: int, tiles: dict[Key, Array] | None = None) -> None:
         self.size = size
         self.channels = channels
         self._tiles: dict[Key, Array] = tiles if tiles is not None else {}
-        self._mips: dict[tuple[int, int, int], Array | None] = {}
+        self._mips: dict[MipKey, Array | None] = {}
+        # What of a mip tile is out of date, in pixels of its level.
+        self._stale: dict[MipKey, Rect] = {}
         self._owned: set[Key] = set()
 
     @staticmethod
@@ -53,7 +56,7 @@ class Surface:
     def copy(self) -> Surface:
         """A copy that shares all tiles and mips. Neither of the two owns a shared tile."""
         other = Surface(self.size, self.channels, dict(self._tiles))
-        other._mips = dict(self._mips)
+        other._mips, other._stale = dict(self._mips), dict(self._stale)
         self._owned.clear()
         return other
 
@@ -67,8 +70,11 @@ class Surface:
         if level == 0:
             return self._tiles.get((row, column))
         key = (level, row, column)
+        at = self._tile_rect(row, column, level)
         if key not in self._mips:
-            self._mips[key] = self._make_mip(level, row, column)
+            self._mips[key] = self._halved(level, at)
+        elif key in self._stale:
+            self._mips[key] = self._refreshed(self._mips[key], level, at, self._stale.pop(key))
         return self._mips[key]
 
     def tiles(self) -> Iterator[tuple[Key, Array]]:
@@ -116,12 +122,20 @@ class Surface:
                 tile[part.translated(-at.x, -at.y).slices] = source
         self._forget_mips(inside)
 
-    def replace_tiles(self, tiles: Iterable[tuple[Key, Array | None]]) -> None:
-        """Put whole tiles in place; None clears one. The arrays are taken over, not copied."""
+    def replace_tiles(
+        self,
+        tiles: Iterable[tuple[Key, Array | None]],
+        changed: Mapping[Key, Rect] | None = None,
+    ) -> None:
+        """Put whole tiles in place; None clears one. The arrays are taken over, not copied.
+
+        changed: where in the surface a tile differs from the old one, if not everywhere.
+        """
         for key, tile in tiles:
             self._set(key, tile)
             self._owned.discard(key)
-            self._forget_mips(self._tile_rect(*key))
+            rect = changed.get(key) if changed is not None else None
+            self._forget_mips(self._tile_rect(*key) if rect is None else rect)
 
     def share(self) -> None:
         """Give up ownership: tiles handed out so far will not change any more."""
@@ -194,15 +208,29 @@ class Surface:
             return
         level = 1
         while max(self.level_size(level - 1).width, self.level_size(level - 1).height) > 1:
-            for row, column in rect.at_level(level).tiles(TILE):
-                self._mips.pop((level, row, column), None)
+            changed = rect.at_level(level)
+            for row, column in changed.tiles(TILE):
+                key = (level, row, column)
+                if key in self._mips:
+                    part = changed.intersect(self._tile_rect(row, column, level))
+                    old = self._stale.get(key)
+                    self._stale[key] = part if old is None else part.union(old)
             level += 1
 
-    def _make_mip(self, level: int, row: int, column: int) -> Array | None:
-        at = self._tile_rect(row, column, level)
+    def _refreshed(self, mip: Array | None, level: int, at: Rect, stale: Rect) -> Array | None:
+        """A mip tile that lies at `at`, made anew where it is stale."""
+        fresh = self._halved(level, stale)
+        if stale == at or (mip is None and fresh is None):
+            return fresh
+        # Copies of the surface share the old one.
+        out = np.zeros(self._shape(at.size), np.uint8) if mip is None else mip.copy()
+        out[stale.translated(-at.x, -at.y).slices] = 0 if fresh is None else fresh
+        return out if fresh is not None or out.any() else None
+
+    def _halved(self, level: int, at: Rect) -> Array | None:
+        """The pixels of a mip level's rectangle, from the level below; None if all are zero."""
         below = Rect(at.x * 2, at.y * 2, at.width * 2, at.height * 2)
-        size = self.level_size(level - 1)
-        inside = below.intersect(size.rect)
+        inside = below.intersect(self.level_size(level - 1).rect)
         pixels = self.read(inside, level - 1)
         if pixels is None:
             return None
@@ -218,9 +246,11 @@ def _halve(pixels: Array) -> Array:
     half = (pixels.shape[1] // 2, pixels.shape[0] // 2)
     if pixels.ndim == 2 or pixels[..., 3].min() == 255:
         return np.asarray(cv2.resize(pixels, half, interpolation=cv2.INTER_AREA), np.uint8)
-    weighted = pixels.astype(np.float32)
-    weighted[..., :3] *= weighted[..., 3:] / 255
-    mean = cv2.resize(weighted, half, interpolation=cv2.INTER_AREA)
-    alpha = mean[..., 3:]
-    np.divide(mean[..., :3] * 255, alpha, out=mean[..., :3], where=alpha > 0)
-    return np.clip(mean + 0.5, 0, 255).astype(np.uint8)
+    # Four planes are faster than one array: every factor meets whole rows.
+    *colours, alpha = (plane.astype(np.float32) for plane in cv2.split(pixels))
+    mean = cv2.resize(alpha, half, interpolation=cv2.INTER_AREA)
+    planes = [cv2.resize(colour * alpha, half, interpolation=cv2.INTER_AREA) for colour in colours]
+    for plane in planes:
+        np.divide(plane, mean, out=plane, where=mean > 0)
+    # Halves go up, as they do in OpenCV's mean of whole numbers.
+    return (cv2.merge([*planes, mean]) + np.float32(0.5)).astype(np.uint8)
