@@ -44,6 +44,7 @@ from ovedit.ui.status_row import StatusRow, grouped
 from ovedit.ui.tool_column import ToolColumn
 from ovedit.ui.tools import TOOLS, ClickTool, Tool, ToolOptions
 from ovedit.ui.tools.base import paint_target
+from ovedit.ui.tour import END_TOUR, Tour
 from ovedit.ui.widgets.basics import label
 from ovedit.ui.window_state import WindowState
 
@@ -71,6 +72,7 @@ class MainWindow(QMainWindow):
         self._tools: dict[str, Tool] = {tool.name: tool(self) for group in TOOLS for tool in group}
         self.bindings = Bindings(self.masks, self.layers, self.history, self)
         self.dock_edits = DockEdits(self)
+        self.tour = Tour(self)
         # Once for all events of one turn of the event loop.
         self._refresh_timer = QTimer(self, singleShot=True, interval=0)
         self._refresh_timer.timeout.connect(self._refresh)
@@ -94,6 +96,7 @@ class MainWindow(QMainWindow):
         self.canvas = Canvas()
         layout.addWidget(self.canvas)
         self.prompt = PromptCard(self.canvas)
+        self.canvas.set_lower_margin(self.prompt.resting_height)
         self.start = StartPage()
         self.recent = RecentFiles(self)
         self.recent.found.connect(self.start.set_recent)
@@ -123,6 +126,11 @@ class MainWindow(QMainWindow):
             self._dock("history", "History", self.history),
             self._dock("jobs", "Jobs", self.jobs),
         ]
+        self.prompt_dock = QDockWidget("Prompt", self)
+        self.prompt_dock.setObjectName("dock-prompt")
+        self.prompt_dock.setTitleBarWidget(QWidget())
+        self.addDockWidget(Qt.DockWidgetArea.BottomDockWidgetArea, self.prompt_dock)
+        self.prompt_dock.hide()
         self.resizeDocks(self.docks, [DOCK_WIDTH] * 4, Qt.Orientation.Horizontal)
         self.resizeDocks(self.docks, [260, 260, 200, 96], Qt.Orientation.Vertical)
 
@@ -195,9 +203,7 @@ class MainWindow(QMainWindow):
         assistant.selected.connect(lambda _ids: self.refresh_actions())
         self.service.engines_changed.connect(lambda _engines: self._show_engine())
         prompt.select_requested.connect(self._select)
-        prompt.edit_requested.connect(
-            lambda kind, words, n: self.commands.run(lambda c: c.edit(kind, words, n))
-        )
+        prompt.edit_requested.connect(self._edit)
         prompt.cancel_requested.connect(assistant.cancel)
         prompt.message_action.connect(self._message_action)
         prompt.escape.connect(self.canvas.setFocus)
@@ -289,6 +295,22 @@ class MainWindow(QMainWindow):
         self.tool_column.show_tool(name)
         self._show_tool()
 
+    def pin_prompt(self, pinned: bool) -> None:
+        """Give the prompt card a place of its own below the canvas, or let it float again."""
+        if pinned:
+            self.prompt_dock.setWidget(self.prompt)
+        else:
+            self.prompt.setParent(self.canvas)
+        self.prompt.set_floating(not pinned)
+        self.prompt_dock.setVisible(pinned)
+        self.prompt.show()
+        self.canvas.set_lower_margin(0 if pinned else self.prompt.resting_height)
+
+    @property
+    def prompt_pinned(self) -> bool:
+        """Whether the prompt card has a place of its own."""
+        return self.prompt.parentWidget() is not self.canvas
+
     # -- showing ---------------------------------------------------------------------------------
 
     def use_settings(self) -> None:
@@ -296,6 +318,7 @@ class MainWindow(QMainWindow):
         settings = self.session.settings
         self.use_theme(settings.theme)
         self.canvas.set_animated(not settings.reduced_motion)
+        self.canvas.set_overlay_opacity(settings.overlay_opacity)
         self.recent.show(settings.recent_files)
         self.recent_menu.clear()
         for path in settings.recent_files:
@@ -314,7 +337,6 @@ class MainWindow(QMainWindow):
     def _show_document(self) -> None:
         document = self.session.document
         if document is not None:
-            self.canvas.set_lower_margin(self.prompt.resting_height)
             self.canvas.set_document(document)
             document.subscribe(lambda _event: self._refresh_timer.start())
         self.bindings.show(document, self.session.opened_as)
@@ -407,13 +429,20 @@ class MainWindow(QMainWindow):
         self.assistant.select(phrases)
         self.canvas.setFocus()
 
+    def _edit(self, kind: str, words: str, variations: int) -> None:
+        self.commands.run(lambda c: c.edit(kind, words, variations))
+        # So that Ctrl+Z takes back the edit, and not the words.
+        self.canvas.setFocus()
+
     def _points_applied(self) -> None:
         tool = self.canvas.tool
         if isinstance(tool, ClickTool):
             tool.answered()
 
     def _message_action(self, key: str) -> None:
-        if key == "use-guess":
+        if key == END_TOUR:
+            self.tour.end()
+        elif key == "use-guess":
             self.assistant.use_guess()
         elif key == "better-engines":
             self.options_bar.engine.showMenu()

@@ -18,6 +18,7 @@ from PySide6.QtGui import (
     QResizeEvent,
 )
 from PySide6.QtWidgets import (
+    QApplication,
     QFrame,
     QHBoxLayout,
     QLabel,
@@ -276,7 +277,7 @@ class PromptCard(QFrame):
 
     def set_job(self, job: JobView | None) -> None:
         """Show a running job in place of the second line, or None when none runs."""
-        had_focus = self._lines.isAncestorOf(self.focusWidget() or self)
+        had_focus = self._lines.isAncestorOf(QApplication.focusWidget() or self)
         changed = (job is None) is not (self._job is None)
         self._job = job
         if job is not None:
@@ -325,7 +326,7 @@ class PromptCard(QFrame):
     def clear_message(self) -> None:
         """Take the message away."""
         if not self._message.isHidden():
-            held = self._message.isAncestorOf(self.focusWidget() or self)
+            held = self._message.isAncestorOf(QApplication.focusWidget() or self)
             self._message.hide()
             self._drop_message_buttons()
             if held:
