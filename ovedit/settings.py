@@ -47,8 +47,6 @@ class Settings:
     autosave_seconds: time between autosaves, 0 for none.
     jpeg_quality, webp_quality: 1 to 100, offered when exporting.
     overlay_opacity: fill of a class mask on the canvas, 0 to 1.
-    grow_px, feather_px: how far a mask grows and softens before an edit, in document pixels.
-    offline: never use the network, not even when asked to download a model.
     recent_files: newest first.
     recent_prompts: newest first.
     engine_options: per engine, options by name, handed to it with every request.
@@ -65,9 +63,6 @@ class Settings:
     jpeg_quality: int = _within(92, 1, 100)
     webp_quality: int = _within(90, 1, 100)
     overlay_opacity: float = _within(0.35, 0.0, 1.0)
-    grow_px: int = _within(4, 0, 512)
-    feather_px: float = _within(3.0, 0.0, 512.0)
-    offline: bool = False
     recent_files: tuple[str, ...] = ()
     recent_prompts: tuple[str, ...] = ()
     engine_options: Mapping[str, Mapping[str, str]] = field(default_factory=dict)

@@ -35,9 +35,6 @@ any_settings = st.builds(
     jpeg_quality=st.integers(1, 100),
     webp_quality=st.integers(1, 100),
     overlay_opacity=st.floats(0, 1),
-    grow_px=st.integers(0, 512),
-    feather_px=st.floats(0, 512),
-    offline=st.booleans(),
     recent_files=st.lists(texts, max_size=5).map(tuple),
     recent_prompts=st.lists(texts, max_size=5).map(tuple),
     engine_options=st.dictionaries(texts, st.dictionaries(texts, texts, max_size=3), max_size=3),
@@ -64,9 +61,9 @@ def test_without_a_file_the_defaults_hold() -> None:
 def test_the_environment_moves_every_folder(_own_folders: Path) -> None:
     for folder in (config_folder(), data_folder(), cache_folder()):
         assert folder.is_relative_to(_own_folders)
-    save(Settings(grow_px=9))
+    save(Settings(autosave_seconds=9))
     assert settings_path().is_relative_to(_own_folders)
-    assert load().grow_px == 9
+    assert load().autosave_seconds == 9
 
 
 def test_without_it_the_system_says_where(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -79,10 +76,10 @@ def test_without_it_the_system_says_where(monkeypatch: pytest.MonkeyPatch) -> No
     ("line", "key", "value"),
     [
         ('theme = "blue"', "theme", "'blue'"),
-        ('grow_px = "4"', "grow_px", "'4'"),
-        ("grow_px = 4.5", "grow_px", "4.5"),
-        ("grow_px = true", "grow_px", "True"),
-        ("feather_px = nan", "feather_px", "nan"),
+        ('autosave_seconds = "4"', "autosave_seconds", "'4'"),
+        ("autosave_seconds = 4.5", "autosave_seconds", "4.5"),
+        ("autosave_seconds = true", "autosave_seconds", "True"),
+        ("overlay_opacity = nan", "overlay_opacity", "nan"),
         ("jpeg_quality = 101", "jpeg_quality", "101"),
         ("history_bytes = -1", "history_bytes", "-1"),
         ("reduced_motion = 1", "reduced_motion", "1"),
@@ -111,7 +108,7 @@ def test_values_are_checked_in_the_program_too() -> None:
         Settings().changed(jpeg_quality=0)
     with pytest.raises(SettingsError, match="no setting 'jpg'"):
         Settings().changed(jpg=3)
-    assert Settings().changed(feather_px=2).feather_px == 2.0
+    assert Settings().changed(overlay_opacity=1).overlay_opacity == 1.0
 
 
 @pytest.mark.parametrize("content", [b"theme = ", b"\xff\xfe\x00", b"a = 1\na = 2"])
@@ -133,23 +130,23 @@ def test_keys_of_a_newer_version_survive(tmp_path: Path) -> None:
     path.write_text('brush = "soft"\n[panels]\nleft = ["a"]\n')
     values = load(path)
     assert values.unknown == {"brush": "soft", "panels": {"left": ["a"]}}
-    save(values.changed(grow_px=7), path)
+    save(values.changed(autosave_seconds=7), path)
     again = load(path)
     assert again.unknown == values.unknown
-    assert again.grow_px == 7
+    assert again.autosave_seconds == 7
 
 
 def test_a_failed_save_keeps_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "settings.toml"
-    save(Settings(grow_px=1), path)
+    save(Settings(autosave_seconds=1), path)
 
     def full(_descriptor: int) -> None:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(SettingsError, match="No space left"):
-        save(Settings(grow_px=2), path)
-    assert load(path).grow_px == 1
+        save(Settings(autosave_seconds=2), path)
+    assert load(path).autosave_seconds == 1
     assert [entry.name for entry in tmp_path.iterdir()] == ["settings.toml"]
 
 
@@ -171,7 +168,7 @@ def test_recent_files_are_newest_first_and_few() -> None:
 
 def test_settings_are_frozen() -> None:
     with pytest.raises(dataclasses.FrozenInstanceError):
-        Settings().grow_px = 3  # pyright: ignore[reportAttributeAccessIssue]
+        Settings().autosave_seconds = 3  # pyright: ignore[reportAttributeAccessIssue]
 
 
 def test_every_number_has_limits() -> None:

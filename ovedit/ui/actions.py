@@ -493,6 +493,23 @@ ACTIONS: tuple[ActionSpec, ...] = (
         "full-screen", "&View", "F&ull screen", Commands.toggle_full_screen, "F11", separator=True
     ),
     ActionSpec(
+        "pin-prompt",
+        "&View",
+        "&Pin the prompt",
+        Commands.toggle_prompt_pin,
+        icon="pin",
+        tip="Give the prompt a place of its own below the picture",
+        checked=lambda c: c.prompt_pinned,
+    ),
+    ActionSpec(
+        "tour",
+        "&Help",
+        "&Guided tour",
+        Commands.tour,
+        icon="info",
+        tip="Five steps on the sample picture",
+    ),
+    ActionSpec(
         "shortcuts", "&Help", "&Keyboard shortcuts", Commands.show_shortcuts, "F1", "keyboard"
     ),
     ActionSpec("about", "&Help", "&About OVEdit", Commands.about, icon="info"),

@@ -578,6 +578,31 @@ class Commands:
         window = self._window
         window.showNormal() if window.isFullScreen() else window.showFullScreen()
 
+    def toggle_prompt_pin(self) -> None:
+        """Pin the prompt card below the canvas, or let it float."""
+        self._window.pin_prompt(not self.prompt_pinned)
+
+    @property
+    def prompt_pinned(self) -> bool:
+        """Whether the prompt card is pinned."""
+        return self._window.prompt_pinned
+
+    def tour(self) -> None:
+        """Open the sample and lead through it."""
+        window = self._window
+        session = window.session
+
+        def begin() -> None:
+            session.document_changed.disconnect(begin)
+            if session.document is not None:
+                window.tour.start(session.document)
+
+        def opened() -> None:
+            session.document_changed.connect(begin)
+            session.open(resource_path(*SAMPLE))
+
+        self._after_saving(opened)
+
     def show_shortcuts(self) -> None:
         """List all shortcuts."""
         from ovedit.ui.actions import ACTIONS

@@ -126,6 +126,8 @@ class MainWindow(QMainWindow):
             self._dock("history", "History", self.history),
             self._dock("jobs", "Jobs", self.jobs),
         ]
+        right, corner = Qt.DockWidgetArea.RightDockWidgetArea, Qt.Corner.BottomRightCorner
+        self.setCorner(corner, right)
         self.prompt_dock = QDockWidget("Prompt", self)
         self.prompt_dock.setObjectName("dock-prompt")
         self.prompt_dock.setTitleBarWidget(QWidget())

@@ -367,6 +367,7 @@ class PromptCard(QFrame):
             self.setMinimumWidth(0)
             self.setMaximumWidth(16777215)
         if self._shadow is not None:
+            self._shadow.hide()
             self._shadow.deleteLater()
             self._shadow = None
         parent = self.parentWidget()

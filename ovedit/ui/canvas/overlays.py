@@ -24,8 +24,9 @@ _QUICK_MASK = (214, 40, 60)
 _BLACK, _WHITE = (0, 0, 0), (255, 255, 255)
 _TAG_ZOOM = 0.25
 """Below this zoom only the tags of selected masks are shown, unless all of the picture is seen."""
-_STRENGTH, _STRENGTH_SELECTED = 0.28, 0.42
-_STRENGTH_HOVERED, _STRENGTH_DIMMED = 0.5, 0.12
+_OPACITY = 0.35
+_PLAIN, _SELECTED, _HOVERED, _RECEDING = 0.8, 1.2, 1.45, 0.35
+"""Shares of the overlays' opacity: of a mask, a selected one, one brought forward, the others."""
 _DIMMED = 0.35
 _SEARCH_SIDE = 1024
 """The topmost point of a mask is looked for on a mip level no larger than this."""
@@ -35,13 +36,15 @@ class MaskOverlays:
     """What is shown of a document's masks.
 
     shown: all overlays on or off. quick_mask: the selection in red. heat_map: the score map of the
-    current masks. solo: the one mask shown alone, or "". hovered: the one brought forward, or "".
+    current masks. opacity: of the masks' fill, 0 to 1. solo: the one mask shown alone, or "".
+    hovered: the one brought forward, or "".
     `changed` is called after each change that asks for another picture.
     """
 
     def __init__(self, document: Document, changed: Callable[[], None]) -> None:
         self._document = document
         self._changed = changed
+        self.opacity = _OPACITY
         self.shown = True
         self.quick_mask = False
         self.heat_map = False
@@ -50,8 +53,8 @@ class MaskOverlays:
         self._previews: dict[str, Preview] = {}
         self._tops: dict[str, QPointF | None] = {}
 
-    def show(self, **states: bool | str) -> None:
-        """Set any of shown, quick_mask, heat_map, solo and hovered."""
+    def show(self, **states: bool | str | float) -> None:
+        """Set any of shown, quick_mask, heat_map, opacity, solo and hovered."""
         if any(getattr(self, name) != value for name, value in states.items()):
             for name, value in states.items():
                 setattr(self, name, value)
@@ -177,9 +180,10 @@ class MaskOverlays:
 
     def _strength(self, mask: ClassMask) -> float:
         if self.hovered:
-            return _STRENGTH_HOVERED if mask.id == self.hovered else _STRENGTH_DIMMED
-        current = mask.id in self._document.current_mask_ids
-        return _STRENGTH_SELECTED if current else _STRENGTH
+            share = _HOVERED if mask.id == self.hovered else _RECEDING
+        else:
+            share = _SELECTED if mask.id in self._document.current_mask_ids else _PLAIN
+        return min(1.0, share * self.opacity)
 
 
 def _topmost(area: Overlay) -> QPointF | None:

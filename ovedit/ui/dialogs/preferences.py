@@ -41,7 +41,6 @@ class Preferences:
     autosave_seconds: int = 60
     engine: str = "basic"
     preset: str = "balanced"
-    offline: bool = False
 
 
 class PreferencesDialog(FormDialog):
@@ -78,8 +77,6 @@ class PreferencesDialog(FormDialog):
         self.autosave = self._combo("Autosave", autosaves, preferences.autosave_seconds)
         self.engine = self._combo("Engine", engines, preferences.engine)
         self.preset = self._combo("Preset", _PRESETS, preferences.preset)
-        self.offline = CheckBox("Never use the network")
-        self.offline.setChecked(preferences.offline)
 
         sections: tuple[tuple[str, tuple[tuple[str, QWidget], ...]], ...] = (
             (
@@ -89,7 +86,7 @@ class PreferencesDialog(FormDialog):
             ("Document", (("Memory for undo", self.history), ("Autosave", self.autosave))),
             (
                 "Engine",
-                (("Engine", self.engine), ("Preset", self.preset), ("", self.offline)),
+                (("Engine", self.engine), ("Preset", self.preset)),
             ),
         )
         for place, (title, rows) in enumerate(sections):
@@ -129,7 +126,6 @@ class PreferencesDialog(FormDialog):
             autosave_seconds=self.autosave.currentData(),
             engine=self.engine.currentData(),
             preset=self.preset.currentData(),
-            offline=self.offline.isChecked(),
         )
 
     def reject(self) -> None:

@@ -103,7 +103,7 @@ def test_without_camera_data_there_is_none_to_keep(show) -> None:
 
 
 def test_preferences_come_back_as_they_went_in(show) -> None:
-    given = Preferences("light", True, 0.5, 2000, 300, "clip", "quality", True)
+    given = Preferences("light", True, 0.5, 2000, 300, "clip", "quality")
     dialog = PreferencesDialog(given, [("basic", "Basic"), ("clip", "CLIP + SAM 2")])
     show(dialog)
     assert dialog.preferences == given
