@@ -1,6 +1,6 @@
 """How fast and how small the document is: opening, history, undo, flattening at 24 megapixels.
 
-    python tests/benchmarks/bench_document.py
+python tests/benchmarks/bench_document.py
 """
 
 from __future__ import annotations
@@ -63,7 +63,9 @@ def history(name: str, document: Document, ref: SurfaceRef) -> tuple[list[Times]
     kept = used <= HISTORY_BYTES and steps == STROKES
     verdict = "kept" if kept else "MISSED"
     budget = HISTORY_BYTES >> 20
-    print(f"| history, {steps} strokes on {name} | {used / 2**20:.1f} MB | {budget} MB | {verdict} |")
+    print(
+        f"| history, {steps} strokes on {name} | {used / 2**20:.1f} MB | {budget} MB | {verdict} |"
+    )
     undo = repeat(Times(f"undo of a stroke on {name}", UNDO_MS), 200, lambda _: document.undo())
     redo = repeat(Times(f"redo of a stroke on {name}", UNDO_MS), 200, lambda _: document.redo())
     return [strokes, undo, redo], kept
@@ -100,7 +102,9 @@ def main() -> int:
     )
     measured.append(
         repeat(
-            Times("flatten a screenful, five layers", 1000), 5, lambda _: big.state.flattened(rect, 2)
+            Times("flatten a screenful, five layers", 1000),
+            5,
+            lambda _: big.state.flattened(rect, 2),
         )
     )
     return 0 if print_times(measured) and small else 1

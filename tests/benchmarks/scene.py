@@ -62,8 +62,12 @@ class Times:
 
 def print_times(times: list[Times]) -> bool:
     """Print the table; returns whether all budgets are kept."""
-    load = " ".join(f"{value:.1f}" for value in os.getloadavg()) if hasattr(os, "getloadavg") else ""
-    print(f"\n{os.cpu_count()} cores, OpenCV on {cv2.getNumThreads()} threads, load average {load}\n")
+    load = (
+        " ".join(f"{value:.1f}" for value in os.getloadavg()) if hasattr(os, "getloadavg") else ""
+    )
+    print(
+        f"\n{os.cpu_count()} cores, OpenCV on {cv2.getNumThreads()} threads, load average {load}\n"
+    )
     print("| milliseconds | n | p50 | p95 | max | cpu p50 | cpu p95 | budget p95 | |")
     print("|---|---:|---:|---:|---:|---:|---:|---:|---|")
     for one in times:

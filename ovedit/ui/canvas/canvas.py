@@ -83,8 +83,8 @@ class Canvas(QWidget):
         self._document = Document(Size(1, 1))
         self._unsubscribe = self._document.subscribe(self._on_event)
         self._tiles = DisplayTiles(lambda: self._document.state)
-        self._renderer = Renderer(self._tiles, (0, 0, 0))
         self._outlines = Outlines()
+        self._renderer = Renderer(self._tiles, self._outlines, (0, 0, 0))
         self.view = View(Size(1, 1), Size(1, 1))
         self._fit_wanted = True
         self._tool: Tool | None = None
@@ -94,6 +94,7 @@ class Canvas(QWidget):
         self._pan_from: QPointF | None = None
         self._space = False
         self.overlays = MaskOverlays(self._document, self._update_overlays)
+        self._overlay_opacity = self.overlays.opacity
         self._picture: Picture | None = None
         self._crop: Rect | None = None
         self._lower_margin = 0
@@ -120,6 +121,7 @@ class Canvas(QWidget):
         self._unsubscribe = document.subscribe(self._on_event)
         self._tiles.clear()
         self.overlays = MaskOverlays(document, self._update_overlays)
+        self.overlays.opacity = self._overlay_opacity
         self._picture = self._crop = None
         self.view = View(document.size, self._viewport())
         self._update_overlays()
@@ -144,6 +146,11 @@ class Canvas(QWidget):
         self._lower_margin = pixels
         if self._fit_wanted:
             self.fit()
+
+    def set_overlay_opacity(self, opacity: float) -> None:
+        """How strongly masks are filled, 0 to 1."""
+        self._overlay_opacity = opacity
+        self.overlays.show(opacity=opacity)
 
     def set_animated(self, animated: bool) -> None:
         """Whether outlines may move."""
@@ -219,7 +226,7 @@ class Canvas(QWidget):
             painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
             painter.drawImage(to_widget.mapRect(_qrect(self._picture.rect)), self._picture.image)
         self.overlays.paint_heat_map(painter, to_widget)
-        outlines = self._outlines.frame(self.view, self._phase)
+        outlines = self._outlines.frame(self._phase)
         if outlines is not None:
             image = qimage_over(outlines)
             image.setDevicePixelRatio(self.devicePixelRatioF())
@@ -255,8 +262,7 @@ class Canvas(QWidget):
             self._tiles.replace_overlays(self.overlays.tints())
             self._tiles.forget_overlays(event.rect)
             self._renderer.mark(event.rect)
-            self._outlines.replace_outlines(self.overlays.outlines())
-            self._outlines.mark(event.rect)
+            self._outlines.set_outlines(self.overlays.outlines())
             self.update()
         elif isinstance(event, SelectionChanged | StructureChanged | CurrentChanged):
             self._update_overlays()

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import cv2
 import numpy as np
@@ -58,10 +59,74 @@ class Overlay:
         return np.asarray(cv2.resize(part, (rect.width, rect.height)), np.uint8)
 
 
-class DisplayTiles:
-    """The cache of tiles.
+class TileCache:
+    """Tiles by key, the least recently used dropped beyond `budget` bytes.
 
-    state: gives the document as it is now. checker: the two greys of the checkerboard.
+    A tile can be stale in a part of it: then only that part is made anew.
+    """
+
+    def __init__(self, budget: int) -> None:
+        self._budget = budget
+        self._bytes = 0
+        self._tiles: OrderedDict[TileKey, Array] = OrderedDict()
+        self._stale: dict[TileKey, Rect] = {}
+
+    def __contains__(self, key: TileKey) -> bool:
+        return key in self._tiles and key not in self._stale
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes held."""
+        return self._bytes
+
+    def peek(self, key: TileKey) -> Array | None:
+        """The tile if it is there, stale or not. Do not write."""
+        return self._tiles.get(key)
+
+    def get(self, key: TileKey, at: Rect, make: Callable[[Rect], Array]) -> Array:
+        """The tile that lies at `at`, `make` called with what of it is missing. Do not write."""
+        tile = self._tiles.get(key)
+        if tile is None:
+            tile = self._tiles[key] = make(at)
+            self._bytes += tile.nbytes
+            self._keep_budget()
+        elif key in self._stale:
+            part = self._stale.pop(key)
+            tile[part.translated(-at.x, -at.y).slices] = make(part)
+        self._tiles.move_to_end(key)
+        return tile
+
+    def forget(self, rect: Rect) -> None:
+        """Everything is stale inside this document rectangle."""
+        for key in self._tiles:
+            level, row, column = key
+            # One pixel more: a coarse pixel is the mean of its neighbours' edges too.
+            part = rect.at_level(level).padded(1)
+            part = part.intersect(_rect_in_grid(row, column))
+            if part:
+                part = part.union(self._stale.get(key, part))
+                height, width = self._tiles[key].shape[:2]
+                whole = Rect(column * TILE, row * TILE, width, height)
+                self._stale[key] = part.intersect(whole)
+
+    def clear(self) -> None:
+        """Forget everything."""
+        self._tiles.clear()
+        self._stale.clear()
+        self._bytes = 0
+
+    def _keep_budget(self) -> None:
+        while self._bytes > self._budget and len(self._tiles) > 1:
+            key, dropped = self._tiles.popitem(last=False)
+            self._stale.pop(key, None)
+            self._bytes -= dropped.nbytes
+
+
+class DisplayTiles:
+    """The picture's tiles, plain and tinted.
+
+    state: gives the document as it is now. checker: the two greys of the checkerboard. budget:
+    bytes that each of the two kinds may hold.
     """
 
     def __init__(
@@ -69,15 +134,18 @@ class DisplayTiles:
         state: Callable[[], DocumentState],
         *,
         checker: tuple[int, int] = (204, 255),
-        budget: int = 256 << 20,
+        budget: int = 192 << 20,
     ) -> None:
         self._state = state
         self._checker = checker
-        self._budget = budget
-        self._bytes = 0
-        self._plain: OrderedDict[TileKey, Array] = OrderedDict()
-        self._tinted: dict[TileKey, Array] = {}
+        self._plain = TileCache(budget)
+        self._tinted = TileCache(budget)
         self._overlays: tuple[Overlay, ...] = ()
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes held."""
+        return self._plain.nbytes + self._tinted.nbytes
 
     def set_overlays(self, overlays: Sequence[Overlay]) -> None:
         """Show these masks, the last one on top."""
@@ -90,59 +158,61 @@ class DisplayTiles:
 
     def forget(self, rect: Rect) -> None:
         """The picture changed inside this document rectangle."""
-        for key in [key for key in self._plain if self._covers(key, rect)]:
-            self._bytes -= self._plain.pop(key).nbytes
-        self.forget_overlays(rect)
+        self._plain.forget(rect)
+        self._tinted.forget(rect)
 
     def forget_overlays(self, rect: Rect) -> None:
         """A mask changed inside this document rectangle."""
-        for key in [key for key in self._tinted if self._covers(key, rect)]:
-            del self._tinted[key]
+        self._tinted.forget(rect)
 
     def clear(self) -> None:
         """Forget everything."""
         self._plain.clear()
         self._tinted.clear()
-        self._bytes = 0
 
     def cached(self, level: int, row: int, column: int) -> bool:
         """Whether `tile` would answer at once."""
-        key = (level, row, column)
-        return key in self._tinted or (not self._overlays and key in self._plain)
+        return (level, row, column) in (self._tinted if self._overlays else self._plain)
 
     def tile(self, level: int, row: int, column: int) -> Array:
-        """The tile, made now if it has to be. Do not write to it."""
-        key = (level, row, column)
+        """The tile, made now as far as it has to be. Do not write to it."""
+        key, at = (level, row, column), self.rect(level, row, column)
         if not self._overlays:
-            return self._plain_tile(key)
-        tile = self._tinted.get(key)
-        if tile is None:
-            tile = self._tint(key, self._plain_tile(key))
-            self._tinted[key] = tile
-        return tile
+            return self._plain_tile(key, at)
 
-    def stand_in(self, level: int, row: int, column: int) -> Array:
-        """Something to show until `tile` is made: the nearest coarser tile, enlarged."""
-        target = self.rect(level, row, column)
-        top = self._top_level()
-        for coarser in range(level + 1, top + 1):
+        def tinted(part: Rect) -> Array:
+            plain = self._plain_tile(key, at)
+            return self._tint(level, part, plain[part.translated(-at.x, -at.y).slices])
+
+        return self._tinted.get(key, at, tinted)
+
+    def ready(self, level: int, row: int, column: int) -> Array | None:
+        """The tile if it needs no making, or None."""
+        tiles, key = (self._tinted if self._overlays else self._plain), (level, row, column)
+        return tiles.peek(key) if key in tiles else None
+
+    def stand_in(self, level: int, rect: Rect) -> Array | None:
+        """Something to show over a rectangle of the level until its tile is made, or None.
+
+        rect: within one tile. It is cut out of the nearest coarser tile that is there.
+        """
+        for coarser in range(level, self._top_level() + 1):
             shift = coarser - level
-            if coarser < top and not self.cached(coarser, row >> shift, column >> shift):
-                continue
-            parent = self.tile(coarser, row >> shift, column >> shift)
-            at = self.rect(coarser, row >> shift, column >> shift)
-            part = target.at_level(shift).intersect(at).translated(-at.x, -at.y)
-            if part:
-                size = (target.width, target.height)
+            row, column = (rect.y >> shift) // TILE, (rect.x >> shift) // TILE
+            key = (coarser, row, column)
+            tile = self._tinted.peek(key)
+            if tile is None:
+                tile = self._plain.peek(key)
+            if tile is not None:
+                part = rect.at_level(shift).translated(-column * TILE, -row * TILE)
                 return np.asarray(
-                    cv2.resize(parent[part.slices], size, interpolation=cv2.INTER_LINEAR), np.uint8
+                    cv2.resize(tile[part.slices], (rect.width, rect.height)), np.uint8
                 )
-        return self.tile(level, row, column)
+        return None
 
     def rect(self, level: int, row: int, column: int) -> Rect:
         """Where a tile lies, in pixels of its level."""
-        size = self._state().size.rect.at_level(level)
-        return Rect(column * TILE, row * TILE, TILE, TILE).intersect(size)
+        return _rect_in_grid(row, column).intersect(self._state().size.rect.at_level(level))
 
     def _top_level(self) -> int:
         size = self._state().size
@@ -151,51 +221,55 @@ class DisplayTiles:
             level += 1
         return level
 
-    def _covers(self, key: TileKey, rect: Rect) -> bool:
-        # One pixel more: a coarse pixel is the mean of its neighbours' edges too.
-        level, row, column = key
-        at = rect.at_level(level).padded(1)
-        return bool(at.intersect(Rect(column * TILE, row * TILE, TILE, TILE)))
+    def _plain_tile(self, key: TileKey, at: Rect) -> Array:
+        level = key[0]
+        return self._plain.get(
+            key,
+            at,
+            lambda part: self._over_checkerboard(self._state().flattened(part, level), part),
+        )
 
-    def _plain_tile(self, key: TileKey) -> Array:
-        tile = self._plain.get(key)
-        if tile is not None:
-            self._plain.move_to_end(key)
-            return tile
-        level, row, column = key
-        rect = self.rect(level, row, column)
-        tile = self._over_checkerboard(self._state().flattened(rect, level))
-        self._plain[key] = tile
-        self._bytes += tile.nbytes
-        while self._bytes > self._budget and len(self._plain) > 1:
-            old, dropped = self._plain.popitem(last=False)
-            self._bytes -= dropped.nbytes
-            self._tinted.pop(old, None)
-        return tile
-
-    def _over_checkerboard(self, pixels: Array) -> Array:
+    def _over_checkerboard(self, pixels: Array, at: Rect) -> Array:
         if pixels[..., 3].min() == 255:
             return np.asarray(cv2.cvtColor(pixels, cv2.COLOR_RGBA2BGRA), np.uint8)
-        height, width = pixels.shape[:2]
-        y, x = np.ogrid[:height, :width]
-        squares = ((x // _CHECKER + y // _CHECKER) % 2).astype(np.uint8)
-        board = np.array(self._checker, np.float32)[squares][..., None]
-        alpha = pixels[..., 3:].astype(np.float32) / 255
-        out = np.full((height, width, 4), 255, np.uint8)
-        out[..., :3] = np.round(board + (pixels[..., 2::-1] - board) * alpha)
+        y, x = np.ogrid[at.y : at.bottom, at.x : at.right]
+        squares = ((x // _CHECKER + y // _CHECKER) % 2).astype(np.intp)
+        grey = np.array(self._checker, np.uint8)[squares]
+        board = cv2.merge([grey] * 4)
+        alpha = pixels[..., 3].astype(np.float32) / 255
+        out = np.asarray(
+            cv2.blendLinear(cv2.cvtColor(pixels, cv2.COLOR_RGBA2BGRA), board, alpha, 1 - alpha),
+            np.uint8,
+        )
+        out[..., 3] = 255
         return out
 
-    def _tint(self, key: TileKey, plain: Array) -> Array:
-        level, row, column = key
-        rect = self.rect(level, row, column)
+    def _tint(self, level: int, rect: Rect, plain: Array) -> Array:
         out = plain
         for overlay in self._overlays:
-            coverage = overlay.read(rect, level)
-            if coverage is None or overlay.strength <= 0 or not coverage.any():
+            coverage = overlay.read(rect, level) if overlay.strength > 0 else None
+            if coverage is None or not coverage.any():
                 continue
-            red, green, blue = overlay.colour
-            tint = np.empty_like(out)
-            tint[:] = (blue, green, red, 255)
-            weight = coverage.astype(np.float32) * (overlay.strength / 255)
-            out = np.asarray(cv2.blendLinear(tint, out, weight, 1 - weight), np.uint8)
-        return out
+            added, kept = _tint_tables(overlay.colour, overlay.strength)
+            four = cv2.merge([coverage] * 4)
+            out = cv2.multiply(out, cv2.LUT(four, kept), scale=1 / 255)
+            out = np.asarray(cv2.add(out, cv2.LUT(four, added)), np.uint8)
+        # The cache writes into what it keeps, and the plain tile is not the tinted one's to write.
+        return plain.copy() if out is plain else out
+
+
+def _rect_in_grid(row: int, column: int) -> Rect:
+    return Rect(column * TILE, row * TILE, TILE, TILE)
+
+
+@lru_cache(maxsize=256)
+def _tint_tables(colour: tuple[int, int, int], strength: float) -> tuple[Array, Array]:
+    """For each coverage, how much of a colour is added, and the share of what was there (of 255).
+
+    Two (1, 256, 4) tables in the byte order B, G, R, X.
+    """
+    red, green, blue = colour
+    weight = np.arange(256)[:, None] * (strength / 255)
+    added = np.round(weight * (blue, green, red, 255)).astype(np.uint8)
+    kept = np.round(255 * (1 - weight) * np.ones(4)).astype(np.uint8)
+    return added[None], kept[None]

@@ -1,67 +1,92 @@
-"""A buffer of device pixels that follows the view: moved by a pan, drawn only where it must be."""
+"""A buffer of device pixels that follows the view: moved by a pan, scaled by a zoom."""
 
 from __future__ import annotations
 
+import math
+
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ovedit.geometry import Rect
+from ovedit.geometry import Rect, Size
 from ovedit.ui.canvas.view import View
 
 Array = NDArray[np.uint8]
 
 
 class FrameBuffer:
-    """(H, W, 4) uint8 of the viewport, kept between frames.
+    """(H, W) or (H, W, channels) uint8 of the viewport, kept between frames.
 
-    `follow` moves it to where a view is now and says which device rectangles have to be drawn:
-    all after a zoom or `invalidate`, the strips that came into sight after a pan, and the document
-    rectangles that were marked.
+    `follow` moves it to where a view is now, scaled where the zoom is another one, and says which
+    device rectangles came into sight: nothing of use is in them.
     """
 
-    def __init__(self) -> None:
-        self.pixels: Array = np.zeros((0, 0, 4), np.uint8)
+    def __init__(self, channels: int = 0, *, interpolation: int = cv2.INTER_LINEAR) -> None:
+        self._channels = channels
+        self._interpolation = interpolation
+        self.pixels: Array = np.zeros(self._shape(Size(0, 0)), np.uint8)
         self._view: View | None = None
-        self._marked: list[Rect] = []
 
-    def invalidate(self) -> None:
-        """Everything has to be drawn."""
-        self._view = None
-
-    def mark(self, rect: Rect) -> None:
-        """This document rectangle has to be drawn."""
-        self._marked.append(rect)
+    @property
+    def view(self) -> View | None:
+        """The view that was followed last."""
+        return self._view
 
     def follow(self, view: View) -> list[Rect]:
-        """The device rectangles to draw for this view."""
+        """Move to this view; returns the device rectangles that came into sight."""
         old, whole = self._view, view.viewport.rect
-        marked, self._marked = self._marked, []
         self._view = view
         if old is None or old.viewport != view.viewport or old.document != view.document:
-            self.pixels = np.zeros((whole.height, whole.width, 4), np.uint8)
+            self.pixels = np.zeros(self._shape(view.viewport), np.uint8)
             return [whole]
         if old.zoom != view.zoom:
-            return [whole]
+            return self._scale(old, view)
         dx = round(view.affine.dx - old.affine.dx)
         dy = round(view.affine.dy - old.affine.dy)
-        # Linear sampling reaches one pixel of the level beyond what changed.
-        reach = 1 << view.level
-        rects = [view.device_rect(rect.padded(reach)).padded(2).intersect(whole) for rect in marked]
-        if dx or dy:
-            kept = whole.translated(dx, dy).intersect(whole)
-            if not kept:
-                return [whole]
+        kept = whole.translated(dx, dy).intersect(whole)
+        if kept != whole:
             moved = self.pixels[kept.translated(-dx, -dy).slices].copy()
             self.pixels[kept.slices] = moved
-            rects += _around(whole, kept)
-        return [rect for rect in rects if rect]
+        return strips_around(whole, kept)
+
+    def _scale(self, old: View, view: View) -> list[Rect]:
+        whole = view.viewport.rect
+        scale = view.zoom / old.zoom
+        left = view.affine.dx - old.affine.dx * scale
+        top = view.affine.dy - old.affine.dy * scale
+        kept = Rect.from_edges(
+            math.ceil(left),
+            math.ceil(top),
+            math.floor(left + whole.width * scale),
+            math.floor(top + whole.height * scale),
+        ).intersect(whole)
+        # From pixel centres to pixel centres.
+        x0, y0 = (0.5 - left) / scale - 0.5, (0.5 - top) / scale - 0.5
+        self.pixels = np.asarray(
+            cv2.warpAffine(
+                self.pixels,
+                np.array([[1 / scale, 0, x0], [0, 1 / scale, y0]]),
+                (whole.width, whole.height),
+                flags=cv2.WARP_INVERSE_MAP | self._interpolation,
+                borderMode=cv2.BORDER_REPLICATE,
+            ),
+            np.uint8,
+        )
+        return strips_around(whole, kept)
+
+    def _shape(self, size: Size) -> tuple[int, ...]:
+        shape = (size.height, size.width)
+        return (*shape, self._channels) if self._channels else shape
 
 
-def _around(whole: Rect, kept: Rect) -> list[Rect]:
-    """The strips of `whole` that are not in `kept`."""
-    return [
+def strips_around(whole: Rect, kept: Rect) -> list[Rect]:
+    """The rectangles that make up `whole` without `kept`, which lies in it."""
+    if not kept:
+        return [whole]
+    strips = [
         Rect.from_edges(whole.x, whole.y, whole.right, kept.y),
         Rect.from_edges(whole.x, kept.bottom, whole.right, whole.bottom),
         Rect.from_edges(whole.x, kept.y, kept.x, kept.bottom),
         Rect.from_edges(kept.right, kept.y, whole.right, kept.bottom),
     ]
+    return [strip for strip in strips if strip]

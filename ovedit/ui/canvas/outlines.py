@@ -22,9 +22,12 @@ from ovedit.ui.canvas.view import View
 Array = NDArray[np.uint8]
 Colour = tuple[int, int, int]
 
+Style = tuple[tuple[Colour, Colour], float]
+"""Colours of dashes and gaps, and opacity."""
+
 _PERIOD, _DASH = 12, 7
-_OWNER, _OWNERS = 254, 14
-"""The alpha of dashes says whose they are: from 254 down. Nobody sees the difference."""
+_STYLES = 255 // _PERIOD
+"""As many styles as a byte can tell apart; all further ones look like the last."""
 _CROSS = cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3))
 
 
@@ -42,74 +45,101 @@ class Outline:
     thin: bool = False
 
     @property
+    def style(self) -> Style:
+        """What it looks like."""
+        return self.colours, self.opacity
+
+    @property
     def dashed(self) -> bool:
         """Whether it has dashes, which move."""
         return self.colours[0] != self.colours[1]
 
 
 class Outlines:
-    """Draws outlines into a transparent buffer that follows the view."""
+    """Draws outlines into a transparent buffer that follows the view.
+
+    The buffer holds which colour a pixel has, as an index into a table. There are as many indices
+    for an outline as a period of its dashes is long, so dashes move by changing the table.
+    """
 
     def __init__(self) -> None:
-        self._buffer = FrameBuffer()
+        self._buffer = FrameBuffer(interpolation=cv2.INTER_NEAREST)
         self._outlines: tuple[Outline, ...] = ()
-        self._dashes: list[tuple[Outline, NDArray[np.intp]]] | None = None
+        self._styles: tuple[Style, ...] = ()
+        self._colours: Array = np.zeros((0, 0, 4), np.uint8)
+        self._places: NDArray[np.intp] | None = None
+        self._phase = 0
 
     def set_outlines(self, outlines: Sequence[Outline]) -> None:
-        """Draw these, the last one on top."""
+        """Draw these from now on, the last one on top."""
         self._outlines = tuple(outlines)
-        self._buffer.invalidate()
+        styles = tuple(dict.fromkeys(outline.style for outline in outlines))
+        if styles != self._styles:
+            self._styles = styles
+            self._buffer.pixels[:] = 0
+            self._places = None
 
-    def replace_outlines(self, outlines: Sequence[Outline]) -> None:
-        """Like `set_outlines`, where all that changed is marked too."""
-        self._outlines = tuple(outlines)
+    def follow(self, view: View) -> None:
+        """Move to this view; what came into sight is empty."""
+        if view == self._buffer.view:
+            return
+        for device in self._buffer.follow(view):
+            self._buffer.pixels[device.slices] = 0
+        self._places = None
 
-    def mark(self, rect: Rect) -> None:
-        """A mask changed inside this document rectangle."""
-        self._buffer.mark(rect)
+    def clear(self, device: Rect) -> None:
+        """Leave nothing in a device rectangle."""
+        self._buffer.pixels[device.slices] = 0
+        self._places = None
 
-    def frame(self, view: View, phase: int) -> Array | None:
+    def draw(self, view: View, device: Rect) -> None:
+        """Draw a device rectangle anew, in the view that was followed last."""
+        self.clear(device)
+        target = self._buffer.pixels[device.slices]
+        dashes = _along(view, device)
+        for outline in self._outlines:
+            border = border_pixels(outline.area, view, device, thin=outline.thin)
+            if border is not None:
+                number = min(self._styles.index(outline.style), _STYLES - 1)
+                np.copyto(target, dashes + np.uint8(number * _PERIOD), where=border)
+
+    def frame(self, phase: int) -> Array | None:
         """(H, W, 4) uint8 premultiplied B, G, R, A, or None where there is nothing to draw.
 
         phase: how far the dashes have moved, in pixels.
         """
-        rects = self._buffer.follow(view)
         if not self._outlines:
             return None
-        if rects:
-            self._dashes = None
-        for device in rects:
-            self._draw(view, device)
-        self._move_dashes(phase)
-        return self._buffer.pixels
+        indices = self._buffer.pixels
+        if self._places is None:
+            self._colours = np.zeros((*indices.shape, 4), np.uint8)
+            self._places = np.flatnonzero(indices)
+        elif phase == self._phase:
+            return self._colours
+        self._phase = phase
+        table = self._table(phase)
+        self._colours.view(np.uint32).reshape(-1)[self._places] = table[
+            indices.reshape(-1)[self._places]
+        ]
+        return self._colours
 
-    def _draw(self, view: View, device: Rect) -> None:
-        target = self._buffer.pixels[device.slices]
-        target[:] = 0
-        for number, outline in enumerate(self._outlines):
-            border = border_pixels(outline.area, view, device, thin=outline.thin)
-            if border is None:
-                continue
-            alpha = round(255 * outline.opacity)
-            target[border] = _premultiplied(outline.colours[0], alpha)
-            if outline.dashed:
-                target[border, 3] = _OWNER - number % _OWNERS
+    def _table(self, phase: int) -> NDArray[np.uint32]:
+        """The colour of each index, as the number that its four bytes make."""
+        table = np.zeros((256, 4), np.uint8)
+        for number, (colours, opacity) in enumerate(self._styles[:_STYLES]):
+            on, off = (_premultiplied(colour, round(255 * opacity)) for colour in colours)
+            for along in range(_PERIOD):
+                dash = (along + phase) % _PERIOD < _DASH
+                table[1 + number * _PERIOD + along] = on if dash else off
+        return table.view(np.uint32)[:, 0]
 
-    def _move_dashes(self, phase: int) -> None:
-        """Colour the border pixels of dashed outlines by their place along the diagonal."""
-        width = self._buffer.pixels.shape[1]
-        if self._dashes is None:
-            alpha = self._buffer.pixels[..., 3]
-            self._dashes = [
-                (outline, np.flatnonzero(alpha == _OWNER - number % _OWNERS))
-                for number, outline in enumerate(self._outlines)
-                if outline.dashed
-            ]
-        flat = self._buffer.pixels.reshape(-1, 4)
-        for outline, places in self._dashes:
-            along = (places % width + places // width + phase) % _PERIOD
-            on, off = (_premultiplied(colour, _OWNER - _OWNERS)[:3] for colour in outline.colours)
-            flat[places, :3] = np.where((along < _DASH)[:, None], on, off).astype(np.uint8)
+
+def _along(view: View, device: Rect) -> Array:
+    """(h, w) place in the dashes' period, from 1 on: diagonal, and fixed to the picture."""
+    x = np.arange(device.x, device.right) - round(view.affine.dx)
+    y = np.arange(device.y, device.bottom) - round(view.affine.dy)
+    rows = (y % _PERIOD).astype(np.uint8)[:, None]
+    return (rows + (x % _PERIOD).astype(np.uint8)) % np.uint8(_PERIOD) + np.uint8(1)
 
 
 def border_pixels(
@@ -122,8 +152,10 @@ def border_pixels(
     coverage = area.read(source, view.level) if source else None
     if coverage is None:
         return None
+    if not coverage.any():
+        return None
     scaled = sample(coverage, source, view, around, border=cv2.BORDER_CONSTANT)
-    inside = (scaled >= 128).astype(np.uint8)
+    _, inside = cv2.threshold(scaled, 127, 255, cv2.THRESH_BINARY)
     outer = inside if thin else cv2.dilate(inside, _CROSS)
     border = np.not_equal(outer, cv2.erode(inside, _CROSS))[2:-2, 2:-2]
     return border if border.any() else None

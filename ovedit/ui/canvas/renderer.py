@@ -1,12 +1,11 @@
 """The picture as seen: display tiles put together and scaled into device pixels.
 
-Tiles that are not ready within the frame's time are stood in for by coarser ones and made in the
-next frames.
+A frame has little time. What it cannot finish is stood in for, by what was seen there before or by
+coarser tiles, and finished in the next frames, from the middle of the view outwards.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from time import perf_counter
 
 import cv2
@@ -16,24 +15,35 @@ from numpy.typing import NDArray
 from ovedit.document import TILE
 from ovedit.geometry import Rect
 from ovedit.ui.canvas.display_tiles import DisplayTiles, TileKey
-from ovedit.ui.canvas.frame import FrameBuffer
+from ovedit.ui.canvas.frame import FrameBuffer, strips_around
+from ovedit.ui.canvas.outlines import Outlines
 from ovedit.ui.canvas.sampling import sample, source_rect
 from ovedit.ui.canvas.view import View
 
 Array = NDArray[np.uint8]
 
-FRAME_SECONDS = 0.007
-"""Time a frame may spend on making tiles."""
+MOVE_SECONDS = 0.009
+"""Time for a frame after the view moved: the next movement is not far."""
+CHANGE_SECONDS = 0.024
+"""Time for a frame after what is shown changed: it should change all at once."""
 
 
 class Renderer:
-    """Draws `tiles` as a `View` says, on a surround colour (B, G, R)."""
+    """Draws `tiles`, and `outlines` over them, as a `View` says.
 
-    def __init__(self, tiles: DisplayTiles, surround: tuple[int, int, int]) -> None:
+    surround: the colour around the picture (B, G, R).
+    """
+
+    def __init__(
+        self, tiles: DisplayTiles, outlines: Outlines, surround: tuple[int, int, int]
+    ) -> None:
         self.tiles = tiles
+        self.outlines = outlines
         self._surround = _packed(surround)
-        self._buffer = FrameBuffer()
-        self._missing: set[TileKey] = set()
+        self._buffer = FrameBuffer(channels=4)
+        self._pending: set[TileKey] = set()
+        self._marked: list[Rect] = []
+        self._all_changed = False
 
     def set_surround(self, surround: tuple[int, int, int]) -> None:
         """Change the colour around the picture."""
@@ -42,79 +52,121 @@ class Renderer:
 
     def redraw(self) -> None:
         """Draw everything anew in the next frame."""
-        self._buffer.invalidate()
+        self._all_changed = True
 
     def mark(self, rect: Rect) -> None:
         """Draw this document rectangle anew in the next frame."""
-        self._buffer.mark(rect)
+        self._marked.append(rect)
 
     @property
     def finished(self) -> bool:
-        """Whether the last frame showed no stand-ins. Otherwise, ask for another one."""
-        return not self._missing
+        """Whether the last frame was final. Otherwise, ask for another one."""
+        return not self._pending
 
     def frame(self, view: View) -> Array:
         """(H, W, 4) uint8 B, G, R, X of the viewport; valid until the next call."""
-        rects = self._buffer.follow(view)
-        rects += self._make_tiles(view, rects)
-        for device in rects:
-            self._draw(view, device)
-        return self._buffer.pixels
-
-    def _make_tiles(self, view: View, rects: Sequence[Rect]) -> list[Rect]:
-        """Make what time allows of the tiles for `rects` and of those still missing.
-
-        Returns the device rectangles of tiles that were missing before and are there now.
-        """
-        level = view.level
-        seen = {(level, *key) for key in source_rect(view, view.viewport.rect).tiles(TILE)}
-        stood_in = self._missing & seen
-        wanted = {
-            (level, *key)
-            for device in rects
-            for key in source_rect(view, device).tiles(TILE)
-            if not self.tiles.cached(level, *key)
-        }
-        made: set[TileKey] = set()
-        deadline = perf_counter() + FRAME_SECONDS
-        for key in sorted(stood_in | wanted):
+        start = perf_counter()
+        changed = self._all_changed or bool(self._marked)
+        deadline = start + (CHANGE_SECONDS if changed else MOVE_SECONDS)
+        zoomed = self._buffer.view is None or self._buffer.view.zoom != view.zoom
+        exposed = self._buffer.follow(view)
+        self.outlines.follow(view)
+        visible = _tiles(view, view.viewport.rect)
+        # What has waited longest comes first, or the rim would never get its turn.
+        waiting = self._pending & visible
+        pending = set(visible) if zoomed or self._all_changed else set(waiting)
+        if zoomed or self._all_changed:
+            self._draw_surround(view)
+        for device in exposed:
+            pending |= {key for key in _tiles(view, device) if not self.tiles.cached(*key)}
+            self._draw_picture(view, device)
+            if not zoomed:
+                self.outlines.draw(view, device)
+        jobs = [
+            (key, device.intersect(_device_rect(view, key)))
+            for device in map(lambda rect: _touched(view, rect), self._marked)
+            for key in _tiles(view, device)
+            if key not in pending
+        ]
+        jobs += [
+            (key, _device_rect(view, key))
+            for key in sorted(pending, key=lambda key: (key not in waiting, _off_centre(view, key)))
+        ]
+        self._marked, self._all_changed = [], False
+        self._pending = pending | {key for key, _ in jobs}
+        for number, (key, device) in enumerate(jobs):
             # At least one, or a busy machine would never get anywhere.
-            if made and perf_counter() > deadline:
+            if number and perf_counter() > deadline:
                 break
             self.tiles.tile(*key)
-            made.add(key)
-        self._missing = (stood_in | wanted) - made
-        return [self._device_rect(view, key) for key in made & stood_in]
+            self._draw_picture(view, device)
+            self.outlines.draw(view, device)
+            self._pending.discard(key)
+        return self._buffer.pixels
 
-    def _device_rect(self, view: View, key: TileKey) -> Rect:
-        at, scale = self.tiles.rect(*key), 1 << key[0]
-        where = Rect(at.x * scale, at.y * scale, at.width * scale, at.height * scale)
-        return view.device_rect(where.padded(scale))
+    def _draw_surround(self, view: View) -> None:
+        picture = view.device_rect(view.document.rect)
+        for device in strips_around(view.viewport.rect, picture):
+            self._fill(device)
+            self.outlines.clear(device)
 
-    def _draw(self, view: View, device: Rect) -> None:
+    def _draw_picture(self, view: View, device: Rect) -> None:
         picture = view.device_rect(view.document.rect).intersect(device)
         if picture != device:
-            self._buffer.pixels.view(np.uint32)[..., 0][device.slices] = self._surround
+            self._fill(device)
         if picture:
             source = source_rect(view, picture)
             pixels = self._assemble(view.level, source)
             scaled = sample(pixels, source, view, picture, border=cv2.BORDER_REPLICATE)
             self._buffer.pixels[picture.slices] = scaled
 
+    def _fill(self, device: Rect) -> None:
+        self._buffer.pixels.view(np.uint32)[..., 0][device.slices] = self._surround
+
     def _assemble(self, level: int, source: Rect) -> Array:
         """The tiles of a mip level over `source`, in one array."""
         out = np.empty((source.height, source.width, 4), np.uint8)
         for row, column in source.tiles(TILE):
             at = self.tiles.rect(level, row, column)
-            if self.tiles.cached(level, row, column):
-                tile = self.tiles.tile(level, row, column)
-            else:
-                tile = self.tiles.stand_in(level, row, column)
             part = at.intersect(source)
-            out[part.translated(-source.x, -source.y).slices] = tile[
-                part.translated(-at.x, -at.y).slices
-            ]
+            target = out[part.translated(-source.x, -source.y).slices]
+            inside = part.translated(-at.x, -at.y)
+            tile = self.tiles.ready(level, row, column)
+            if tile is not None:
+                target[:] = tile[inside.slices]
+            else:
+                stand_in = self.tiles.stand_in(level, part)
+                if stand_in is None:
+                    target.view(np.uint32)[..., 0] = self._surround
+                else:
+                    target[:] = stand_in
         return out
+
+
+def _tiles(view: View, device: Rect) -> set[TileKey]:
+    """The tiles that a device rectangle shows."""
+    return {(view.level, *key) for key in source_rect(view, device).tiles(TILE)}
+
+
+def _touched(view: View, rect: Rect) -> Rect:
+    """The device pixels that depend on a document rectangle."""
+    # Linear sampling reaches one pixel of the level further, an outline two device pixels.
+    return view.device_rect(rect.padded(1 << view.level)).padded(2).intersect(view.viewport.rect)
+
+
+def _device_rect(view: View, key: TileKey) -> Rect:
+    level, row, column = key
+    side = TILE << level
+    tile = Rect(column * side, row * side, side, side).intersect(view.document.rect)
+    return _touched(view, tile)
+
+
+def _off_centre(view: View, key: TileKey) -> float:
+    """How far a tile is from the middle of the view, squared."""
+    level, row, column = key
+    side = TILE << level
+    x, y = view.to_device((column + 0.5) * side, (row + 0.5) * side)
+    return (x - view.viewport.width / 2) ** 2 + (y - view.viewport.height / 2) ** 2
 
 
 def _packed(colour: tuple[int, int, int]) -> int:
