@@ -5,9 +5,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-import tempfile
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
@@ -17,7 +15,9 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import platformdirs
 
-from ovedit.errors import SettingsError
+from ovedit.atomic import atomic_write
+from ovedit.errors import FileError, SettingsError
+from ovedit.files import file_error
 
 MAX_RECENT_FILES = 12
 
@@ -148,12 +148,13 @@ def save(settings: Settings, path: Path | None = None) -> None:
     # TOML reads plain keys after a table as part of it.
     ordered = dict(sorted(values.items(), key=lambda item: isinstance(item[1], dict)))
     try:
-        _replace_file(path, tomli_w.dumps(ordered).encode())
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with atomic_write(path, mode=0o600) as stream:
+            stream.write(tomli_w.dumps(ordered).encode())
     except OSError as error:
-        raise SettingsError(
-            f"The settings cannot be saved to {path}: {error.strerror}.",
-            "Check the folder's permissions and the free space.",
-        ) from error
+        raise SettingsError(str(file_error(path, "written", error))) from error
+    except FileError as error:
+        raise SettingsError(error.message, error.hint) from error
 
 
 def _folder(standard: Callable[..., Path], part: str) -> Path:
@@ -161,21 +162,6 @@ def _folder(standard: Callable[..., Path], part: str) -> Path:
     if home:
         return Path(home).expanduser().absolute() / part
     return standard("ovedit", appauthor=False)
-
-
-def _replace_file(path: Path, content: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(descriptor, "wb") as stream:
-            stream.write(content)
-            stream.flush()
-            os.fsync(stream.fileno())
-        os.replace(temporary, path)
-    except BaseException:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(temporary)
-        raise
 
 
 @cache

@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "ovedit"
 
 # Values that everything may use.
-SHARED = {"geometry", "errors", "settings", "resources"}
+SHARED = {"geometry", "errors", "settings", "resources", "files", "atomic"}
 # What ui, service and workflows may know of an engine.
 CONTRACT = {"engine.requests", "engine.protocols"}
 ENGINE = {"engine", "engine.registry", "engine.basic", "engine.models"} | CONTRACT
@@ -49,7 +49,9 @@ ARROWS: dict[str, set[str]] = {
     "engine.inpainting": {"engine.models", "runtime_check"} | CONTRACT | SHARED,
     "runtime_check": {"errors"},
     "resources": {"errors"},
-    "settings": {"errors"},
+    "settings": {"errors", "files", "atomic"},
+    "atomic": {"errors", "files"},
+    "files": {"errors"},
     "geometry": set(),
     "errors": set(),
 }

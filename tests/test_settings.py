@@ -144,7 +144,7 @@ def test_a_failed_save_keeps_the_old_file(tmp_path: Path, monkeypatch: pytest.Mo
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(SettingsError, match="No space left"):
+    with pytest.raises(SettingsError, match="disk is full"):
         save(Settings(autosave_seconds=2), path)
     assert load(path).autosave_seconds == 1
     assert [entry.name for entry in tmp_path.iterdir()] == ["settings.toml"]

@@ -18,11 +18,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from ovedit.atomic import TEMPORARY
 from ovedit.document import DocumentState
 from ovedit.errors import FileError
+from ovedit.files import file_error, open_file
 from ovedit.io.archive import Archive
-from ovedit.io.atomic import TEMPORARY
-from ovedit.io.files import file_error, open_file
 from ovedit.io.openraster import PROJECT_SUFFIX, THUMBNAIL, save_project
 
 _ABOUT = "ovedit/autosave.json"

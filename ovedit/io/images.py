@@ -15,11 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from ovedit.atomic import atomic_write
 from ovedit.errors import DamagedFileError, FileError, TooLargeError, UnsupportedFileError
+from ovedit.files import file_error, open_file
 from ovedit.io import exif as exif_data
-from ovedit.io.atomic import atomic_write
 from ovedit.io.colour import srgb_profile, to_rgba
-from ovedit.io.files import file_error, open_file
 from ovedit.io.tiff import encode_tiff
 from ovedit.settings import Settings
 

@@ -11,11 +11,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from ovedit.atomic import atomic_write
 from ovedit.document import DocumentState
 from ovedit.errors import FileError, UnsupportedFileError
+from ovedit.files import file_error
 from ovedit.geometry import Size
-from ovedit.io.atomic import atomic_write
-from ovedit.io.files import file_error
 from ovedit.io.images import MAX_PIXELS, encode_png, read_image
 
 Coverage = NDArray[np.uint8]

@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from ovedit.atomic import atomic_write
 from ovedit.document import (
     DocumentState,
     Layer,
@@ -31,11 +32,10 @@ from ovedit.document import (
     pixels_of,
 )
 from ovedit.errors import FileError, UnsupportedFileError
+from ovedit.files import open_file
 from ovedit.geometry import Size
 from ovedit.io import layer_stack, project_describe, project_restore
 from ovedit.io.archive import Archive
-from ovedit.io.atomic import atomic_write
-from ovedit.io.files import open_file
 from ovedit.io.images import MAX_PIXELS, encode_png
 
 MIMETYPE = b"image/openraster"

@@ -12,28 +12,28 @@ from pathlib import Path
 from typing import BinaryIO
 
 from ovedit.errors import FileError
-from ovedit.io.files import file_error
+from ovedit.files import file_error
 
 TEMPORARY = ".ovedit-"
 """How the names of files begin that are still being written."""
 
 
 @contextmanager
-def atomic_write(path: Path) -> Iterator[BinaryIO]:
+def atomic_write(path: Path, *, mode: int = 0o666) -> Iterator[BinaryIO]:
     """A file to write to, which takes the place of `path` at the end of the block.
 
     It lies beside the target until it is complete and on the disk. Where the block or the system
     fails, `path` stays as it was and nothing is left beside it. A link stays a link, its target is
-    replaced; the mode of a file that was there is kept.
+    replaced; the mode of a file that was there is kept, a new one gets `mode`, less the umask.
     Raises `FileError` where the system refuses; errors of the block pass through.
     """
     path = Path(path)
     try:
         target = Path(os.path.realpath(path))
-        mode = _mode_of(target)
+        kept = _mode_of(target)
         temporary = target.with_name(f"{TEMPORARY}{uuid.uuid4().hex[:12]}.tmp")
         flags = os.O_CREAT | os.O_EXCL | os.O_RDWR | getattr(os, "O_BINARY", 0)
-        descriptor = os.open(temporary, flags, 0o666)
+        descriptor = os.open(temporary, flags, mode)
     except OSError as e:
         raise file_error(path, "written", e) from e
     except ValueError as e:
@@ -43,8 +43,8 @@ def atomic_write(path: Path) -> Iterator[BinaryIO]:
             yield stream
             stream.flush()
             os.fsync(stream.fileno())
-        if mode is not None:
-            os.chmod(temporary, mode)
+        if kept is not None:
+            os.chmod(temporary, kept)
         os.replace(temporary, target)
         _sync_folder(target.parent)
     except BaseException as e:

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from ovedit.atomic import atomic_write
 from ovedit.errors import FileError
-from ovedit.io.atomic import atomic_write
 
 
 def write(path: Path, data: bytes) -> None:
