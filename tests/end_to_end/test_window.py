@@ -51,7 +51,7 @@ def test_a_photograph_is_selected_corrected_changed_undone_saved_and_opened_agai
     start = hands.document.snapshot()
     original = hands.picture()
 
-    hands.select("coffee, wooden table")
+    hands.select("silver spoon, wooden table")
     assert len(hands.document.masks) >= 1, hands.message
     hands.shot("1-selected")
     mask_id = hands.document.masks[0].id
