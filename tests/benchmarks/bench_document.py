@@ -15,9 +15,8 @@ import numpy as np
 from PIL import Image
 from scene import SIZE, Times, large_document, leafy, photograph, print_times, repeat
 
-from ovedit.document import ClassMask, Document, Surface, coverage_of, pixels_of
+from ovedit.document import ClassMask, Document, Surface, SurfaceRef, coverage_of, pixels_of
 from ovedit.document.brush import BrushTip, Stroke, cover, paint
-from ovedit.document import SurfaceRef
 from ovedit.io.documents import open_document
 
 OPEN_MS, UNDO_MS, HISTORY_BYTES = 1000.0, 20.0, 256 << 20

@@ -23,6 +23,7 @@ from ovedit.document import (
     Surface,
     overlay_colour,
 )
+from ovedit.document.masks import from_scores
 from ovedit.geometry import Size
 
 SIZE = Size(6000, 4000)
@@ -115,13 +116,15 @@ def large_document() -> Document:
         light[..., 3] = _ellipse((4500, 800), (1400, 700)) // 2
         light[light[..., 3] == 0] = 0
         tx.add_layer(RasterLayer("Light", blend=BlendMode.SCREEN), Surface.from_array(light))
-        coverages = {
-            "leaves": leafy(SIZE, 1, 0.4),
-            "bench": _ellipse((3000, 2200), (1400, 800)),
-            "sky": leafy(SIZE, 2, 0.25),
-        }
-        for number, (label, coverage) in enumerate(coverages.items()):
-            scores = ScoreMap(_noise(Size(1536, 1024), number), SIZE.rect)
+        for number, label in enumerate(("leaves", "bench", "sky")):
+            values = _noise(Size(1536, 1024), number)
+            if label == "bench":
+                smooth = _ellipse((3000, 2200), (1400, 800))
+                values = cv2.resize(smooth, (1536, 1024)).astype(np.float32) / 255
+            scores = ScoreMap(values.astype(np.float16), SIZE.rect)
+            coverage = from_scores(scores, 0.5, SIZE)
+            # Corrected by hand in one place.
+            cv2.circle(coverage, (2600 + 300 * number, 1700), 220, 255, -1, cv2.LINE_AA)
             mask = ClassMask(
                 label,
                 overlay_colour(number),

@@ -279,8 +279,10 @@ class Canvas(QWidget):
         self.update()
 
     def _march(self) -> None:
-        self._phase += 1
-        self.update()
+        # Dashes rest while the pen is at work or a picture is being finished.
+        if not self._pressed and self.finished:
+            self._phase += 1
+            self.update()
 
     # -- pointer ---------------------------------------------------------------------------------
 

@@ -47,16 +47,17 @@ class Overlay:
         if own_level == level:
             return coverage[rect.slices]
         ratio = 2.0 ** (level - own_level)
-        source = Rect.from_edges(
-            int(rect.x * ratio),
-            int(rect.y * ratio),
-            max(int(rect.x * ratio) + 1, round(rect.right * ratio)),
-            max(int(rect.y * ratio) + 1, round(rect.bottom * ratio)),
+        # From pixel centres to pixel centres.
+        x0, y0 = ((start + 0.5) * ratio - 0.5 for start in (rect.x, rect.y))
+        matrix = np.array([[ratio, 0, x0], [0, ratio, y0]])
+        scaled = cv2.warpAffine(
+            coverage,
+            matrix,
+            (rect.width, rect.height),
+            flags=cv2.WARP_INVERSE_MAP | cv2.INTER_LINEAR,
+            borderMode=cv2.BORDER_REPLICATE,
         )
-        part = coverage[source.slices]
-        if part.size == 0:
-            return None
-        return np.asarray(cv2.resize(part, (rect.width, rect.height)), np.uint8)
+        return np.asarray(scaled, np.uint8)
 
 
 class TileCache:
@@ -98,16 +99,16 @@ class TileCache:
 
     def forget(self, rect: Rect) -> None:
         """Everything is stale inside this document rectangle."""
-        for key in self._tiles:
-            level, row, column = key
+        for level in {key[0] for key in self._tiles}:
             # One pixel more: a coarse pixel is the mean of its neighbours' edges too.
-            part = rect.at_level(level).padded(1)
-            part = part.intersect(_rect_in_grid(row, column))
-            if part:
-                part = part.union(self._stale.get(key, part))
-                height, width = self._tiles[key].shape[:2]
-                whole = Rect(column * TILE, row * TILE, width, height)
-                self._stale[key] = part.intersect(whole)
+            changed = rect.at_level(level).padded(1)
+            for row, column in changed.tiles(TILE):
+                key = (level, row, column)
+                if key in self._tiles:
+                    height, width = self._tiles[key].shape[:2]
+                    part = changed.intersect(Rect(column * TILE, row * TILE, width, height))
+                    if part:
+                        self._stale[key] = part.union(self._stale.get(key, part))
 
     def clear(self) -> None:
         """Forget everything."""

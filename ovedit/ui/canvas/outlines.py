@@ -56,17 +56,18 @@ class Outline:
 
 
 class Outlines:
-    """Draws outlines into a transparent buffer that follows the view.
+    """Draws outlines into transparent buffers that follow the view.
 
-    The buffer holds which colour a pixel has, as an index into a table. There are as many indices
+    One buffer holds which colour a pixel has, as an index into a table. There are as many indices
     for an outline as a period of its dashes is long, so dashes move by changing the table.
     """
 
     def __init__(self) -> None:
-        self._buffer = FrameBuffer(interpolation=cv2.INTER_NEAREST)
+        self._indices = FrameBuffer(interpolation=cv2.INTER_NEAREST)
+        self._colours = FrameBuffer(channels=4, interpolation=cv2.INTER_NEAREST)
         self._outlines: tuple[Outline, ...] = ()
         self._styles: tuple[Style, ...] = ()
-        self._colours: Array = np.zeros((0, 0, 4), np.uint8)
+        self._table = _table((), 0)
         self._places: NDArray[np.intp] | None = None
         self._phase = 0
 
@@ -76,32 +77,35 @@ class Outlines:
         styles = tuple(dict.fromkeys(outline.style for outline in outlines))
         if styles != self._styles:
             self._styles = styles
-            self._buffer.pixels[:] = 0
-            self._places = None
+            self._table = _table(styles, self._phase)
+            self.clear(Rect(0, 0, *self._indices.pixels.shape[::-1]))
 
     def follow(self, view: View) -> None:
         """Move to this view; what came into sight is empty."""
-        if view == self._buffer.view:
-            return
-        for device in self._buffer.follow(view):
-            self._buffer.pixels[device.slices] = 0
-        self._places = None
+        if view != self._indices.view:
+            self._colours.follow(view)
+            for device in self._indices.follow(view):
+                self.clear(device)
+            self._places = None
 
     def clear(self, device: Rect) -> None:
         """Leave nothing in a device rectangle."""
-        self._buffer.pixels[device.slices] = 0
+        self._indices.pixels[device.slices] = 0
+        self._colours.pixels[device.slices] = 0
         self._places = None
 
     def draw(self, view: View, device: Rect) -> None:
         """Draw a device rectangle anew, in the view that was followed last."""
-        self.clear(device)
-        target = self._buffer.pixels[device.slices]
+        indices = np.zeros((device.height, device.width), np.uint8)
         dashes = _along(view, device)
         for outline in self._outlines:
             border = border_pixels(outline.area, view, device, thin=outline.thin)
             if border is not None:
                 number = min(self._styles.index(outline.style), _STYLES - 1)
-                np.copyto(target, dashes + np.uint8(number * _PERIOD), where=border)
+                np.copyto(indices, dashes + np.uint8(number * _PERIOD), where=border)
+        self._indices.pixels[device.slices] = indices
+        self._colours.pixels.view(np.uint32)[..., 0][device.slices] = self._table[indices]
+        self._places = None
 
     def frame(self, phase: int) -> Array | None:
         """(H, W, 4) uint8 premultiplied B, G, R, A, or None where there is nothing to draw.
@@ -110,28 +114,26 @@ class Outlines:
         """
         if not self._outlines:
             return None
-        indices = self._buffer.pixels
-        if self._places is None:
-            self._colours = np.zeros((*indices.shape, 4), np.uint8)
-            self._places = np.flatnonzero(indices)
-        elif phase == self._phase:
-            return self._colours
-        self._phase = phase
-        table = self._table(phase)
-        self._colours.view(np.uint32).reshape(-1)[self._places] = table[
-            indices.reshape(-1)[self._places]
-        ]
-        return self._colours
+        if phase != self._phase:
+            self._phase = phase
+            self._table = _table(self._styles, phase)
+            indices = self._indices.pixels.reshape(-1)
+            if self._places is None:
+                self._places = np.flatnonzero(indices != 0)
+            colours = self._colours.pixels.view(np.uint32).reshape(-1)
+            colours[self._places] = self._table[indices[self._places]]
+        return self._colours.pixels
 
-    def _table(self, phase: int) -> NDArray[np.uint32]:
-        """The colour of each index, as the number that its four bytes make."""
-        table = np.zeros((256, 4), np.uint8)
-        for number, (colours, opacity) in enumerate(self._styles[:_STYLES]):
-            on, off = (_premultiplied(colour, round(255 * opacity)) for colour in colours)
-            for along in range(_PERIOD):
-                dash = (along + phase) % _PERIOD < _DASH
-                table[1 + number * _PERIOD + along] = on if dash else off
-        return table.view(np.uint32)[:, 0]
+
+def _table(styles: Sequence[Style], phase: int) -> NDArray[np.uint32]:
+    """The colour of each index, as the number that its four bytes make."""
+    table = np.zeros((256, 4), np.uint8)
+    for number, (colours, opacity) in enumerate(styles[:_STYLES]):
+        on, off = (_premultiplied(colour, round(255 * opacity)) for colour in colours)
+        for along in range(_PERIOD):
+            dash = (along + phase) % _PERIOD < _DASH
+            table[1 + number * _PERIOD + along] = on if dash else off
+    return table.view(np.uint32)[:, 0]
 
 
 def _along(view: View, device: Rect) -> Array:

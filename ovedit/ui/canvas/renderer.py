@@ -83,25 +83,24 @@ class Renderer:
             if not zoomed:
                 self.outlines.draw(view, device)
         jobs = [
-            (key, device.intersect(_device_rect(view, key)))
-            for device in map(lambda rect: _touched(view, rect), self._marked)
-            for key in _tiles(view, device)
-            if key not in pending
+            ([key for key in _tiles(view, device) if key not in pending], device)
+            for device in (_touched(view, rect) for rect in self._marked)
         ]
         jobs += [
-            (key, _device_rect(view, key))
+            ([key], _device_rect(view, key))
             for key in sorted(pending, key=lambda key: (key not in waiting, _off_centre(view, key)))
         ]
         self._marked, self._all_changed = [], False
-        self._pending = pending | {key for key, _ in jobs}
-        for number, (key, device) in enumerate(jobs):
+        self._pending = pending.union(*(keys for keys, _ in jobs))
+        for number, (keys, device) in enumerate(jobs):
             # At least one, or a busy machine would never get anywhere.
             if number and perf_counter() > deadline:
                 break
-            self.tiles.tile(*key)
+            for key in keys:
+                self.tiles.tile(*key)
             self._draw_picture(view, device)
             self.outlines.draw(view, device)
-            self._pending.discard(key)
+            self._pending.difference_update(keys)
         return self._buffer.pixels
 
     def _draw_surround(self, view: View) -> None:
