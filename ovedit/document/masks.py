@@ -17,6 +17,9 @@ Coverage = NDArray[np.uint8]
 SOFTNESS = 0.06
 """Width of the score interval over which a mask's edge goes from 0 to 255."""
 
+_SNAP_RUNS, _SNAP_CELL = 3, 512
+"""How often the filter of `snap_to_edges` runs, and the cells in pixels that it works through."""
+
 _SOME_COVERAGE = 25
 """Up to this coverage a pixel is noise, not part of the thing."""
 
@@ -229,21 +232,26 @@ def snap_to_edges(mask: Coverage, image: NDArray[np.uint8], radius: int = 8) -> 
     """Move the edge onto the picture's edges with a guided filter (He, Sun and Tang 2013).
 
     image: (H, W, 3 or 4) uint8 of the mask's shape. Only a band of `radius` around the edge moves.
+    The filter runs three times, each on the sharpened answer of the one before: one alone moves an
+    edge half the way.
     """
-    area = bounds(mask).padded(2 * radius).intersect(_rect_of(mask))
-    if not area:
-        return mask
-    part = mask[area.slices]
-    guide = np.ascontiguousarray(image[area.slices][..., :3])
-    soft = cv2.ximgproc.guidedFilter(
-        guide, part.astype(np.float32) / 255, radius, (0.02 * 255) ** 2
-    )
-    snapped = np.clip((soft - 0.5) * 3 + 0.5, 0, 1) * 255
+    inside = (mask >= 128).astype(np.uint8)
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1))
-    inside = (part >= 128).astype(np.uint8)
-    band = cv2.dilate(inside, kernel) != cv2.erode(inside, kernel)
-    out = mask.copy()
-    out[area.slices] = np.where(band, np.round(snapped), part).astype(np.uint8)
+    band = np.not_equal(cv2.dilate(inside, kernel), cv2.erode(inside, kernel))
+    whole, reach, out = _rect_of(mask), radius * 3 // 2, mask.copy()
+    for row, column in whole.tiles(_SNAP_CELL):
+        cell = Rect(column * _SNAP_CELL, row * _SNAP_CELL, _SNAP_CELL, _SNAP_CELL)
+        cell = cell.intersect(whole)
+        if not band[cell.slices].any():
+            continue
+        around = cell.padded(_SNAP_RUNS * reach).intersect(whole)
+        guide = np.ascontiguousarray(image[around.slices][..., :3])
+        soft = mask[around.slices].astype(np.float32) / 255
+        for _ in range(_SNAP_RUNS):
+            soft = cv2.ximgproc.guidedFilter(guide, soft, reach, (0.01 * 255) ** 2)
+            soft = np.clip((soft - 0.5) * 3 + 0.5, 0, 1)
+        snapped = np.round(soft[cell.translated(-around.x, -around.y).slices] * 255)
+        np.copyto(out[cell.slices], snapped.astype(np.uint8), where=band[cell.slices])
     return out
 
 
