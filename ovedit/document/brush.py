@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -129,13 +130,14 @@ def uncover(before: Array, stroke: Array) -> Array:
 
 def paint(before: Array, stroke: Array, colour: tuple[int, int, int]) -> Array:
     """RGBA pixels (h, w, 4) with the colour laid over them by the stroke's coverage."""
-    alpha = stroke.astype(np.float32)[..., None] / 255
-    under = before[..., 3:].astype(np.float32) / 255
-    total = alpha + under * (1 - alpha)
-    mixed = np.array(colour, np.float32) * alpha + before[..., :3] * under * (1 - alpha)
-    np.divide(mixed, total, out=mixed, where=total > 0)
-    out = np.concatenate([mixed, total * 255], axis=-1)
-    return np.where(stroke[..., None] > 0, np.round(out), before).astype(np.uint8)
+    alpha = stroke.astype(np.float32) / 255
+    total = alpha + before[..., 3].astype(np.float32) / 255 * (1 - alpha)
+    weight = np.divide(alpha, total, out=np.zeros_like(alpha), where=total > 0)
+    over = np.empty_like(before)
+    over[:] = (*colour, 255)
+    out = np.asarray(cv2.blendLinear(over, before, weight, 1 - weight), np.uint8)
+    out[..., 3] = cv2.convertScaleAbs(total, alpha=255)
+    return out
 
 
 def erase(before: Array, stroke: Array) -> Array:

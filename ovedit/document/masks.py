@@ -142,8 +142,12 @@ def scores_to_coverage(values: NDArray[np.floating], threshold: float) -> Covera
     """The threshold ramp at the score map's own resolution."""
     # A score of 0 is never covered, however low the threshold: the slider's end is not "all".
     threshold = max(threshold, SOFTNESS)
-    ramp = (values.astype(np.float32) - threshold) * (255 / SOFTNESS) + 127.5
-    return np.clip(ramp, 0, 255).astype(np.uint8)
+    scores, slope = values.astype(np.float32, copy=False), 255 / SOFTNESS
+    # Scale, shift, round and clip in one go: a slider waits for it.
+    return np.asarray(
+        cv2.addWeighted(scores, slope, scores, 0, 127 - threshold * slope, dtype=cv2.CV_8U),
+        np.uint8,
+    )
 
 
 def grow(mask: Coverage, pixels: float) -> Coverage:

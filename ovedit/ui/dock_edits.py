@@ -26,6 +26,7 @@ class DockEdits(QObject):
         self._opacity: Transaction | None = None
         self._connect_masks()
         self._connect_layers()
+        window.session.document_changed.connect(self._drop_gesture)
         window.history.jump_requested.connect(lambda index: self._do(lambda d: d.jump(index)))
 
     def _connect_masks(self) -> None:
@@ -107,11 +108,11 @@ class DockEdits(QObject):
         if document is None:
             return
         for mask_id in self._ids(row_id):
-            key = (mask_id, canvas.view.level)
+            key = (mask_id, canvas.preview_level)
             if self._threshold is None or self._threshold_of != key:
                 self._threshold = threshold.ThresholdPreview(document.state, *key)
                 self._threshold_of = key
-            canvas.overlays.preview(mask_id, (canvas.view.level, self._threshold.at(value)))
+            canvas.overlays.preview(mask_id, (key[1], self._threshold.at(value)))
 
     def _set_threshold(self, row_id: str, value: float) -> None:
         for mask_id in self._ids(row_id):
@@ -164,6 +165,13 @@ class DockEdits(QObject):
 
     # -- inside ----------------------------------------------------------------------------------
 
+    def _drop_gesture(self) -> None:
+        """Give up what is being dragged: its document was closed, or refuses."""
+        transaction, self._opacity = self._opacity, None
+        self._threshold = None
+        if transaction is not None:
+            transaction.rollback()
+
     def _do(self, change: Callable[[Document], object]) -> None:
         document = self._window.session.document
         if document is None:
@@ -171,9 +179,7 @@ class DockEdits(QObject):
         try:
             change(document)
         except OVEditError as error:
-            if self._opacity is not None:
-                transaction, self._opacity = self._opacity, None
-                transaction.rollback()
+            self._drop_gesture()
             self._window.say(error)
 
     def _popup(self, which: str, at: QPoint) -> None:

@@ -6,6 +6,8 @@ and the threshold so far give there.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -45,7 +47,8 @@ class ThresholdPreview:
     """
 
     def __init__(self, state: DocumentState, mask_id: str, level: int) -> None:
-        self._scores = _scored(state, mask_id).scores
+        scores = _scored(state, mask_id).scores
+        self._scores = replace(scores, values=scores.values.astype(np.float32))
         self._level = level
         self._scored_at_level = self._scores.rect.at_level(level)
         surface = state.surface(coverage_of(mask_id))

@@ -184,7 +184,7 @@ def strokes(bench: Bench, name: str, zoom: float) -> tuple[Times, Times, Times, 
     bench.settle(None)
     document = bench.canvas.document
     for stroke in range(6):
-        path = [QPointF(300 + 12 * i, 250 + 80 * stroke + (i * 7) % 31) for i in range(60)]
+        path = [QPointF(300 + 6 * i, 250 + 80 * stroke + (i * 5) % 31) for i in range(60)]
         with times.one():
             bench.mouse(QEvent.Type.MouseButtonPress, path[0])
         for at in path[1:]:
@@ -208,7 +208,7 @@ def slides(bench: Bench, zoom: float | None) -> Times:
     if zoom:
         canvas.zoom_to(zoom)
     bench.settle(None)
-    mask_id, level = document.masks[0].id, canvas.view.level
+    mask_id, level = document.masks[0].id, canvas.preview_level
     preview = ThresholdPreview(document.state, mask_id, level)
     for index in range(60):
         with times.one():

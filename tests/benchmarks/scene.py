@@ -56,8 +56,9 @@ class Times:
         """A line of the table."""
         wall, cpu = np.percentile(self.wall, (50, 95)), np.percentile(self.cpu, (50, 95))
         return (
-            f"| {self.name} | {len(self.wall)} | {wall[0]:.1f} | {wall[1]:.1f} | {max(self.wall):.1f} "
-            f"| {cpu[0]:.1f} | {cpu[1]:.1f} | {self.budget:g} | {'kept' if self.kept else 'MISSED'} |"
+            f"| {self.name} | {len(self.wall)} | {wall[0]:.1f} | {wall[1]:.1f} "
+            f"| {max(self.wall):.1f} | {cpu[0]:.1f} | {cpu[1]:.1f} | {self.budget:g} "
+            f"| {'kept' if self.kept else 'MISSED'} |"
         )
 
 

@@ -47,6 +47,7 @@ from ovedit.ui.qimage import qimage_over, to_qimage
 from ovedit.ui.tools.base import Pen, Tool
 
 _ANTS_MS = 90
+_PREVIEW_PIXELS = 4_000_000
 _QUICK_MASK = (214, 40, 60)
 
 
@@ -206,6 +207,14 @@ class Canvas(QWidget):
     def widget_point(self, x: float, y: float) -> QPointF:
         """Widget position of a document position."""
         return self.to_widget().map(QPointF(x, y))
+
+    @property
+    def preview_level(self) -> int:
+        """The mip level for coverage shown while a slider moves: what is seen, within 4 MP."""
+        level = self.view.level
+        while self._document.size.area >> (2 * level) > _PREVIEW_PIXELS:
+            level += 1
+        return level
 
     @property
     def finished(self) -> bool:

@@ -251,10 +251,12 @@ class DisplayTiles:
             coverage = overlay.read(rect, level) if overlay.strength > 0 else None
             if coverage is None or not coverage.any():
                 continue
-            added, kept = _tint_tables(overlay.colour, overlay.strength)
-            four = cv2.merge([coverage] * 4)
-            out = cv2.multiply(out, cv2.LUT(four, kept), scale=1 / 255)
-            out = np.asarray(cv2.add(out, cv2.LUT(four, added)), np.uint8)
+            *added, kept = _tint_tables(overlay.colour, overlay.strength)
+            share = cv2.LUT(coverage, kept)
+            full = np.full_like(coverage, 255)
+            out = cv2.multiply(out, cv2.merge([share, share, share, full]), scale=1 / 255)
+            planes = [cv2.LUT(coverage, table) for table in added]
+            out = np.asarray(cv2.add(out, cv2.merge([*planes, full])), np.uint8)
         # The cache writes into what it keeps, and the plain tile is not the tinted one's to write.
         return plain.copy() if out is plain else out
 
@@ -264,13 +266,8 @@ def _rect_in_grid(row: int, column: int) -> Rect:
 
 
 @lru_cache(maxsize=256)
-def _tint_tables(colour: tuple[int, int, int], strength: float) -> tuple[Array, Array]:
-    """For each coverage, how much of a colour is added, and the share of what was there (of 255).
-
-    Two (1, 256, 4) tables in the byte order B, G, R, X.
-    """
-    red, green, blue = colour
-    weight = np.arange(256)[:, None] * (strength / 255)
-    added = np.round(weight * (blue, green, red, 255)).astype(np.uint8)
-    kept = np.round(255 * (1 - weight) * np.ones(4)).astype(np.uint8)
-    return added[None], kept[None]
+def _tint_tables(colour: tuple[int, int, int], strength: float) -> tuple[Array, ...]:
+    """For each coverage, what is added to blue, green and red, and what share of 255 is kept."""
+    weight = np.arange(256) * (strength / 255)
+    added = [np.round(weight * value).astype(np.uint8) for value in reversed(colour)]
+    return *added, np.round(255 * (1 - weight)).astype(np.uint8)

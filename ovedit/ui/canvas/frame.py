@@ -19,9 +19,11 @@ class FrameBuffer:
 
     `follow` moves it to where a view is now, scaled where the zoom is another one, and says which
     device rectangles came into sight: nothing of use is in them.
+
+    interpolation: how OpenCV is to scale, or None to keep nothing over a zoom.
     """
 
-    def __init__(self, channels: int = 0, *, interpolation: int = cv2.INTER_LINEAR) -> None:
+    def __init__(self, channels: int = 0, *, interpolation: int | None = cv2.INTER_LINEAR) -> None:
         self._channels = channels
         self._interpolation = interpolation
         self.pixels: Array = np.zeros(self._shape(Size(0, 0)), np.uint8)
@@ -36,11 +38,17 @@ class FrameBuffer:
         """Move to this view; returns the device rectangles that came into sight."""
         old, whole = self._view, view.viewport.rect
         self._view = view
-        if old is None or old.viewport != view.viewport or old.document != view.document:
+        zoomed = old is not None and old.zoom != view.zoom
+        if (
+            old is None
+            or old.viewport != view.viewport
+            or old.document != view.document
+            or (zoomed and self._interpolation is None)
+        ):
             self.pixels = np.zeros(self._shape(view.viewport), np.uint8)
             return [whole]
-        if old.zoom != view.zoom:
-            return self._scale(old, view)
+        if zoomed and self._interpolation is not None:
+            return self._scale(old, view, self._interpolation)
         dx = round(view.affine.dx - old.affine.dx)
         dy = round(view.affine.dy - old.affine.dy)
         kept = whole.translated(dx, dy).intersect(whole)
@@ -49,7 +57,7 @@ class FrameBuffer:
             self.pixels[kept.slices] = moved
         return strips_around(whole, kept)
 
-    def _scale(self, old: View, view: View) -> list[Rect]:
+    def _scale(self, old: View, view: View, interpolation: int) -> list[Rect]:
         whole = view.viewport.rect
         scale = view.zoom / old.zoom
         left = view.affine.dx - old.affine.dx * scale
@@ -67,7 +75,7 @@ class FrameBuffer:
                 self.pixels,
                 np.array([[1 / scale, 0, x0], [0, 1 / scale, y0]]),
                 (whole.width, whole.height),
-                flags=cv2.WARP_INVERSE_MAP | self._interpolation,
+                flags=cv2.WARP_INVERSE_MAP | interpolation,
                 borderMode=cv2.BORDER_REPLICATE,
             ),
             np.uint8,

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ovedit.geometry import Rect
+from ovedit.geometry import Rect, Size
 from ovedit.ui.canvas.display_tiles import Overlay
 from ovedit.ui.canvas.frame import FrameBuffer
 from ovedit.ui.canvas.sampling import sample, source_rect
@@ -63,7 +64,7 @@ class Outlines:
     """
 
     def __init__(self) -> None:
-        self._indices = FrameBuffer(interpolation=cv2.INTER_NEAREST)
+        self._indices = FrameBuffer(interpolation=None)
         self._colours = FrameBuffer(channels=4, interpolation=cv2.INTER_NEAREST)
         self._outlines: tuple[Outline, ...] = ()
         self._styles: tuple[Style, ...] = ()
@@ -83,8 +84,8 @@ class Outlines:
     def follow(self, view: View) -> None:
         """Move to this view; what came into sight is empty."""
         if view != self._indices.view:
-            self._colours.follow(view)
-            for device in self._indices.follow(view):
+            self._indices.follow(view)
+            for device in self._colours.follow(view):
                 self.clear(device)
             self._places = None
 
@@ -102,10 +103,12 @@ class Outlines:
             border = border_pixels(outline.area, view, device, thin=outline.thin)
             if border is not None:
                 number = min(self._styles.index(outline.style), _STYLES - 1)
-                np.copyto(indices, dashes + np.uint8(number * _PERIOD), where=border)
+                cv2.copyTo(dashes + np.uint8(number * _PERIOD), border, indices)
+        self.clear(device)
         self._indices.pixels[device.slices] = indices
-        self._colours.pixels.view(np.uint32)[..., 0][device.slices] = self._table[indices]
-        self._places = None
+        rows, columns = np.nonzero(indices)
+        colours = self._colours.pixels[device.slices].view(np.uint32)[..., 0]
+        colours[rows, columns] = self._table[indices[rows, columns]]
 
     def frame(self, phase: int) -> Array | None:
         """(H, W, 4) uint8 premultiplied B, G, R, A, or None where there is nothing to draw.
@@ -138,16 +141,21 @@ def _table(styles: Sequence[Style], phase: int) -> NDArray[np.uint32]:
 
 def _along(view: View, device: Rect) -> Array:
     """(h, w) place in the dashes' period, from 1 on: diagonal, and fixed to the picture."""
-    x = np.arange(device.x, device.right) - round(view.affine.dx)
-    y = np.arange(device.y, device.bottom) - round(view.affine.dy)
-    rows = (y % _PERIOD).astype(np.uint8)[:, None]
-    return (rows + (x % _PERIOD).astype(np.uint8)) % np.uint8(_PERIOD) + np.uint8(1)
+    x = (device.x - round(view.affine.dx)) % _PERIOD
+    y = (device.y - round(view.affine.dy)) % _PERIOD
+    return _diagonals(view.viewport)[y : y + device.height, x : x + device.width]
 
 
-def border_pixels(
-    area: Overlay, view: View, device: Rect, *, thin: bool = False
-) -> NDArray[np.bool_] | None:
-    """(h, w) bool over a device rectangle: the border of `area`, or None where there is none."""
+@lru_cache(maxsize=2)
+def _diagonals(size: Size) -> Array:
+    """Places in the dashes' period over a viewport of this size, one period wider and higher."""
+    x = (np.arange(size.width + _PERIOD) % _PERIOD).astype(np.uint8)
+    y = (np.arange(size.height + _PERIOD) % _PERIOD).astype(np.uint8)
+    return (x + y[:, None]) % np.uint8(_PERIOD) + np.uint8(1)
+
+
+def border_pixels(area: Overlay, view: View, device: Rect, *, thin: bool = False) -> Array | None:
+    """(h, w) uint8 over a device rectangle: 255 on the border of `area`; None if there is none."""
     # Two pixels more, so that borders go on across the rectangles that are drawn one by one.
     around = device.padded(2)
     source = source_rect(view, around)
@@ -159,7 +167,7 @@ def border_pixels(
     scaled = sample(coverage, source, view, around, border=cv2.BORDER_CONSTANT)
     _, inside = cv2.threshold(scaled, 127, 255, cv2.THRESH_BINARY)
     outer = inside if thin else cv2.dilate(inside, _CROSS)
-    border = np.not_equal(outer, cv2.erode(inside, _CROSS))[2:-2, 2:-2]
+    border = np.ascontiguousarray((outer - cv2.erode(inside, _CROSS))[2:-2, 2:-2])
     return border if border.any() else None
 
 

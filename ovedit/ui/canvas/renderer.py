@@ -22,9 +22,9 @@ from ovedit.ui.canvas.view import View
 
 Array = NDArray[np.uint8]
 
-MOVE_SECONDS = 0.009
+MOVE_SECONDS = 0.007
 """Time for a frame after the view moved: the next movement is not far."""
-CHANGE_SECONDS = 0.024
+CHANGE_SECONDS = 0.020
 """Time for a frame after what is shown changed: it should change all at once."""
 
 
