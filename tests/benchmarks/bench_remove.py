@@ -4,7 +4,7 @@
 
 Prints a markdown table: PSNR in the hole (dB, more is better), energy of its high frequencies
 over that of the truth (1 is natural; the column beside it is the mean of |log ratio|, 0 is best),
-the step of brightness across the hole's border over that of the truth (1: no seam), CPU-bound wall
+the step of brightness across the hole's border over that of the truth (1: no seam), wall
 seconds, and pixels changed outside the mask. Then a fill in 12 megapixels with a mask of 5 %: time,
 first preview, latest answer to a cancel, and how late a thread wakes that sleeps 10 ms in a loop.
 FOLDER receives the side-by-side pictures.

@@ -49,7 +49,10 @@ EFFORTS: dict[Preset, Effort] = {
 _FINE_RADIUS = 4
 _FINE_ROUNDS = 1
 _FINE_REACH = 8
-_FINAL_VOTE_RADIUS = 1
+_FINAL_VOTE_RADIUS = 0
+_BORDER = 1
+_BORDER_SIGMA = 1.5
+_BORDER_FADE = 8.0
 _BAND_WORK = 1e8
 _DEEPEST = 40
 _GUESSED_ROWS = 256
@@ -242,7 +245,7 @@ class _Painter:
         self._field_y[where], self._field_x[where] = rows[at[pick]], columns[pick]
 
     def round(self, turn: int, last: bool) -> None:
-        """Search, then vote; the last vote of all takes few patches, which keeps it sharp."""
+        """Search, then vote; in the last vote of all each patch copies its centre alone."""
         plan = self._plan
         ry, rx = plan.radius_y, plan.radius_x
         shared = (self._flat, self._weight)
@@ -264,18 +267,50 @@ class _Painter:
         self._vote(trust.astype(np.float32), _FINAL_VOTE_RADIUS if last else None)
 
     def _vote(self, trust: NDArray[np.float32], most: int | None = None) -> None:
+        out = np.ascontiguousarray(self.picture[self._window])
+        self._votes(self._unknown, trust, most, out)
+        if most is not None:
+            self._match_border(trust, most, out)
+        self.picture[self._window] = out
+
+    def _votes(
+        self,
+        where: NDArray[np.bool_],
+        trust: NDArray[np.float32],
+        most: int | None,
+        out: NDArray[np.uint8],
+    ) -> None:
+        """Write what the patches vote for the pixels of `where` into `out`, both of the window."""
         ry, rx = self._plan.radius_y, self._plan.radius_x
         if most is not None:
             ry, rx = min(ry, most), min(rx, most)
-        out = np.ascontiguousarray(self.picture[self._window])
         field = (self._active, self._field_y, self._field_x)
         self._run(
-            lambda a, b: patchmatch.vote(
-                self._flat, out, self._unknown, *field, trust, a, b, ry, rx
-            ),
-            0,
+            lambda a, b: patchmatch.vote(self._flat, out, where, *field, trust, a, b, ry, rx), 0
         )
-        self.picture[self._window] = out
+
+    def _match_border(self, trust: NDArray[np.float32], most: int, out: NDArray[np.uint8]) -> None:
+        """Take off `out`'s colours, fading inwards, what the same votes miss on the known border.
+
+        The patches over the border also say what the known pixels beside it would be: where that is
+        too light or too dark, so is the fill next to them, and the eye sees the edge.
+        """
+        known = ~self._unknown
+        kernel = np.ones((2 * _BORDER + 1, 2 * _BORDER + 1), np.uint8)
+        ring = (cv2.dilate(self._unknown.astype(np.uint8), kernel) > 0) & known
+        voted = np.ascontiguousarray(self.picture[self._window])
+        self._votes(ring, trust, most, voted)
+        missed = self.picture[self._window][..., :COLOURS].astype(np.float32)
+        missed = (missed - voted[..., :COLOURS]) * ring[..., None]
+        total = cv2.GaussianBlur(missed, (0, 0), _BORDER_SIGMA)
+        share = cv2.GaussianBlur(ring.astype(np.float32), (0, 0), _BORDER_SIGMA)
+        fade = np.exp(-pyramid.depth(self._unknown) / _BORDER_FADE)
+        correction = total * (fade / np.maximum(share, 1e-3))[..., None]
+        colours = self.picture[self._window][known][:, :COLOURS]
+        darkest, lightest = (colours.min(0), colours.max(0)) if colours.size else (0, 255)
+        corrected = np.clip(np.rint(out[..., :COLOURS] + correction), darkest, lightest)
+        corrected = corrected.astype(np.uint8)
+        out[..., :COLOURS][self._unknown] = corrected[self._unknown]
 
     def _run(self, kernel: Callable[[int, int], object], turn: int) -> None:
         """Let the threads work on the bands; their edges differ from turn to turn."""
