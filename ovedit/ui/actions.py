@@ -88,12 +88,12 @@ ACTIONS: tuple[ActionSpec, ...] = (
     ActionSpec(
         "export-masks",
         "&File",
-        "Export &masks…",
+        "Export mas&ks…",
         Commands.export_masks,
         tip="Write every class mask as a grey PNG",
         when=lambda c: c.has_masks,
     ),
-    ActionSpec("import-mask", "&File", "I&mport mask…", Commands.import_mask, when=_open),
+    ActionSpec("import-mask", "&File", "&Import mask…", Commands.import_mask, when=_open),
     ActionSpec("close", "&File", "&Close", Commands.close, "Ctrl+W", when=_open, separator=True),
     ActionSpec("quit", "&File", "&Quit", Commands.quit, "Ctrl+Q"),
     ActionSpec(
@@ -137,7 +137,7 @@ ACTIONS: tuple[ActionSpec, ...] = (
     ActionSpec(
         "prompt",
         "&Edit",
-        "Type a &phrase",
+        "&Type a phrase",
         Commands.focus_prompt,
         "/",
         "search",
@@ -149,7 +149,7 @@ ACTIONS: tuple[ActionSpec, ...] = (
     ActionSpec(
         "replace",
         "&Edit",
-        "Re&place with…",
+        "Rep&lace with…",
         lambda c: c.prepare_edit("replace"),
         when=_mask,
         icon="replace",

@@ -188,7 +188,7 @@ class LayersPanel(QWidget):
         line.addWidget(self.blend_combo)
         line.addWidget(self.opacity, 1)
 
-        self.list = RowList("Layers", reorderable=True)
+        self.list = RowList("Layers", multiple=False, reorderable=True)
         self.list.selection_changed.connect(self._selected)
         self.list.hovered.connect(self.row_hovered)
         self.list.renamed.connect(self.renamed)
