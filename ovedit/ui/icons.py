@@ -14,7 +14,8 @@ from PySide6.QtGui import QIcon, QIconEngine, QPainter, QPixmap
 from PySide6.QtSvg import QSvgRenderer
 
 from ovedit.resources import resource_path
-from ovedit.ui.theme import Tokens, tokens
+from ovedit.ui.theme import tokens
+from ovedit.ui.tokens import Tokens
 
 IconRole = Literal["text", "dim", "toggle", "tool", "accent", "on_accent", "good", "warning", "bad"]
 ICON_ROLES: tuple[IconRole, ...] = get_args(IconRole)

@@ -32,7 +32,8 @@ from PySide6.QtWidgets import (
 
 from ovedit.ui.icons import IconRole, icon
 from ovedit.ui.panels.jobs import JobView
-from ovedit.ui.theme import RADIUS_BUTTON, RADIUS_CARD, tokens
+from ovedit.ui.theme import tokens
+from ovedit.ui.tokens import RADIUS_BUTTON, RADIUS_CARD
 from ovedit.ui.widgets.basics import ElidedLabel, ThinBar, label, seconds_left, set_role
 from ovedit.ui.widgets.buttons import GlyphButton, IconButton
 from ovedit.ui.widgets.history_field import HistoryField

@@ -29,7 +29,8 @@ from PySide6.QtWidgets import (
 )
 
 from ovedit.ui.icons import paint_icon
-from ovedit.ui.theme import RADIUS_CARD, tokens
+from ovedit.ui.theme import tokens
+from ovedit.ui.tokens import RADIUS_CARD
 from ovedit.ui.widgets.basics import Thumbnail, label, set_role
 
 _WIDTH = 760

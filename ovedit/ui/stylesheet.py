@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from string import Template
 
-from ovedit.ui.theme import RADIUS_BUTTON, RADIUS_CARD, RADIUS_FIELD, Tokens
+from ovedit.ui.tokens import RADIUS_BUTTON, RADIUS_CARD, RADIUS_FIELD, Tokens
 
 _SHEET = Template("""
 QMainWindow, QMainWindow > QWidget#central { background: $window; }

@@ -8,7 +8,7 @@ from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtWidgets import QButtonGroup, QToolBar, QToolButton
 
 from ovedit.ui.icons import icon
-from ovedit.ui.theme import ICON_PX
+from ovedit.ui.tokens import ICON_PX
 from ovedit.ui.tools import TOOLS
 
 WIDTH = 44

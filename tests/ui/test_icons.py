@@ -8,7 +8,8 @@ from PySide6.QtGui import QColor, QIcon
 from ovedit.resources import resource_path
 from ovedit.ui.icons import ICON_ROLES, app_icon, icon, icon_names
 from ovedit.ui.qimage import to_array
-from ovedit.ui.theme import DARK, LIGHT, Theme
+from ovedit.ui.theme import Theme
+from ovedit.ui.tokens import DARK, LIGHT
 
 SIZE = QSize(18, 18)
 

@@ -8,7 +8,8 @@ from pytestqt.qtbot import QtBot
 
 from ovedit.ui import theme as themes
 from ovedit.ui.stylesheet import stylesheet
-from ovedit.ui.theme import DARK, LIGHT, Theme, Tokens, contrast, mix
+from ovedit.ui.theme import Theme
+from ovedit.ui.tokens import DARK, LIGHT, Tokens, contrast, mix
 
 BOTH = pytest.mark.parametrize("t", [DARK, LIGHT], ids=lambda t: t.name)
 

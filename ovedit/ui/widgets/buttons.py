@@ -22,7 +22,8 @@ from PySide6.QtWidgets import (
 )
 
 from ovedit.ui.icons import IconRole, icon, paint_icon
-from ovedit.ui.theme import ICON_PX, tokens
+from ovedit.ui.theme import tokens
+from ovedit.ui.tokens import ICON_PX
 
 
 class IconButton(QToolButton):

@@ -8,7 +8,8 @@ from PySide6.QtCore import QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QColor, QKeyEvent, QMouseEvent, QPainter, QPainterPath, QPaintEvent, QPen
 from PySide6.QtWidgets import QAbstractButton, QButtonGroup, QHBoxLayout, QSizePolicy, QWidget
 
-from ovedit.ui.theme import RADIUS_BUTTON, tokens
+from ovedit.ui.theme import tokens
+from ovedit.ui.tokens import RADIUS_BUTTON
 
 
 class _Segment(QAbstractButton):

@@ -7,7 +7,8 @@ from PySide6.QtWidgets import QWidget
 from pytestqt.qtbot import QtBot
 
 from ovedit.ui.qimage import to_array
-from ovedit.ui.theme import DARK, Theme
+from ovedit.ui.theme import Theme
+from ovedit.ui.tokens import DARK
 from ovedit.ui.widgets.basics import ElidedLabel, Swatch, ThinBar, Thumbnail
 from ovedit.ui.widgets.buttons import CheckBox
 from ovedit.ui.widgets.segmented import SegmentedControl
