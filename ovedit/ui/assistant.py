@@ -150,9 +150,7 @@ class Assistant(QObject):
         else:
             # A later click on the same thing knows more than the one that is being answered.
             tag = f"click {clicks[0]}" if clicks else "click"
-            self._submit(
-                document, ["Find what was clicked"], prepare, where="replace", tag=tag
-            )
+            self._submit(document, ["Find what was clicked"], prepare, where="replace", tag=tag)
 
     def edit(
         self, kind: EditKind, words: str, mask_ids: Sequence[str], variations: int = 1
@@ -287,9 +285,7 @@ class Assistant(QObject):
                 if number not in self._errands:
                     continue
                 self._errands[number] = _Errand(document, question.apply)
-                job = Job(
-                    title, question.engine or engine, question.request, revision, tag, number
-                )
+                job = Job(title, question.engine or engine, question.request, revision, tag, number)
                 try:
                     self._service.submit(job, where)
                 except OVEditError as error:
@@ -302,9 +298,7 @@ class Assistant(QObject):
 
         self._preparing.run(lambda: prepare(state), ready, failed)
 
-    def _new_layer(
-        self, document: Document, plan: edit.EditPlan, landed: list[str]
-    ) -> _Question:
+    def _new_layer(self, document: Document, plan: edit.EditPlan, landed: list[str]) -> _Question:
         """The question for one variation; `landed` holds the layers that the others became."""
 
         def apply(result: object) -> None:

@@ -258,10 +258,9 @@ class Commands:
             for each in found:
                 autosave.discard(each)
         elif accepted and dialog.chosen:
-            self._window.session.recover(found[int(dialog.chosen[0])])
-            if len(dialog.chosen) > 1:
-                text = "One document is open at a time: the others are offered at the next start."
-                self._window.tell(Message(text))
+            note = "One document is open at a time: the others are offered at the next start."
+            several = len(dialog.chosen) > 1
+            self._window.session.recover(found[int(dialog.chosen[0])], note if several else "")
 
     def _after_saving(self, then: Callable[[], object]) -> None:
         if self.may_close():
@@ -344,6 +343,9 @@ class Commands:
     def _go_to_edit(self) -> None:
         """To the words for the edit, or to Apply where it needs none."""
         prompt = self._window.prompt
+        if not prompt.kind.isVisible():
+            # A running job has their place.
+            return
         if prompt.kind.current == "remove":
             prompt.apply_button.setFocus(Qt.FocusReason.ShortcutFocusReason)
         else:

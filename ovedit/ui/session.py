@@ -80,8 +80,8 @@ class Session(QObject):
     def _autosave_folder(self) -> Path:
         return settings_file.data_folder() / "autosave"
 
-    def recover(self, found: autosave.Recoverable) -> None:
-        """Open what was saved before a crash; it counts as not saved."""
+    def recover(self, found: autosave.Recoverable, note: str = "") -> None:
+        """Open what was saved before a crash; it counts as not saved. `note` is said then."""
 
         def read() -> documents.OpenedDocument:
             return documents.open_document(
@@ -96,6 +96,8 @@ class Session(QObject):
             # The old autosave goes only when there is a new one, or no need of one.
             self._recovered = found
             self._autosave()
+            if note:
+                self.said.emit(Message(note))
 
         self.background.run(read, opened, self._failed)
 

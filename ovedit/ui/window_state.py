@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QSettings
+from PySide6.QtCore import QByteArray, QSettings
 
 from ovedit import settings as settings_file
 
@@ -23,11 +23,14 @@ class WindowState:
         self._store = QSettings(str(path), QSettings.Format.IniFormat)
 
     def restore(self) -> None:
-        """Put everything where it was; at the first start, leave it as it is."""
+        """Put everything where it was; at the first start, leave it as it is.
+
+        A file that was damaged is no reason not to start: what is not understood is left out.
+        """
         geometry, docks = self._store.value("geometry"), self._store.value("docks")
-        if geometry is not None:
+        if isinstance(geometry, QByteArray):
             self._window.restoreGeometry(geometry)
-        if docks is not None:
+        if isinstance(docks, QByteArray):
             self._window.restoreState(docks, _VERSION)
 
     def keep(self) -> None:

@@ -1,0 +1,462 @@
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from PySide6.QtCore import QMimeData, Qt, QUrl
+from PySide6.QtGui import QGuiApplication, QImage
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication, QFileDialog, QMessageBox
+from pytest import MonkeyPatch
+from pytestqt.qtbot import QtBot
+
+from ovedit.document import Document, Surface
+from ovedit.io import autosave
+from ovedit.ui.dialogs.export import ExportDialog, ExportOptions
+from ovedit.ui.dialogs.preferences import PreferencesDialog
+from ovedit.ui.dialogs.recover import RecoverDialog
+from ovedit.ui.main_window import MainWindow
+from ovedit.ui.qimage import to_array, to_qimage
+from tests.fakes import FakeProvider, WaitFor
+from tests.ui.conftest import SIZE, MakeWindow, picture
+
+
+class Dialogs:
+    """What a person answers in the dialogs that follow, and what they were asked."""
+
+    def __init__(self, monkeypatch: MonkeyPatch) -> None:
+        self.patch = monkeypatch
+        self.asked: list[str] = []
+        self.answer = QMessageBox.StandardButton.Cancel
+        self.patch.setattr(QMessageBox, "exec", lambda box: self._box(box))
+
+    def _box(self, box: QMessageBox) -> QMessageBox.StandardButton:
+        self.asked.append(box.text())
+        return self.answer
+
+    def path(self, kind: str, path: Path | str) -> None:
+        """Choose this path in the next file dialogs of a kind."""
+
+        def choose(*arguments: object, **_: object) -> tuple[str, str]:
+            self.asked.append(str(arguments[1]))
+            self.patterns = str(arguments[3]) if len(arguments) > 3 else ""
+            return str(path), ""
+
+        self.patch.setattr(QFileDialog, kind, choose)
+
+
+@pytest.fixture
+def dialogs(monkeypatch: MonkeyPatch) -> Dialogs:
+    return Dialogs(monkeypatch)
+
+
+@pytest.fixture
+def idle(window: MainWindow, qtbot: QtBot):
+    return lambda: qtbot.waitUntil(
+        lambda: not (window.session.background.busy or window.jobs.list.rows())
+    )
+
+
+def select_left_half(document: Document) -> None:
+    half = np.zeros((SIZE[1], SIZE[0]), np.uint8)
+    half[:, : SIZE[0] // 2] = 255
+    with document.transaction("Select") as tx:
+        tx.set_selection(Surface.from_array(half))
+
+
+# -- files -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("typed", "written"),
+    [("work", "work.ora"), ("work.ora", "work.ora"), ("work.2", "work.2.ora"), ("W.ORA", "W.ORA")],
+)
+def test_a_project_gets_its_ending_and_keeps_its_name(
+    window: MainWindow,
+    document: Document,
+    dialogs: Dialogs,
+    idle,
+    tmp_path: Path,
+    typed: str,
+    written: str,
+):
+    dialogs.path("getSaveFileName", tmp_path / typed)
+    window.commands.save()
+    idle()
+    assert [path.name for path in tmp_path.iterdir()] == [written]
+    assert window.windowTitle() == f"{written}[*] — OVEdit"
+    assert not window.isWindowModified()
+
+
+@pytest.mark.parametrize("replaces", [False, True])
+def test_a_file_that_the_dialog_did_not_ask_about_is_asked_about(
+    window: MainWindow, document: Document, dialogs: Dialogs, idle, tmp_path: Path, replaces: bool
+):
+    taken = tmp_path / "work.ora"
+    taken.write_text("of somebody else")
+    dialogs.path("getSaveFileName", tmp_path / "work")
+    if replaces:
+        dialogs.answer = QMessageBox.StandardButton.Save
+    window.commands.save_as()
+    idle()
+    assert "work.ora exists already" in dialogs.asked[-1]
+    assert (taken.read_bytes() == b"of somebody else") is not replaces
+
+
+def test_saving_again_asks_nothing(
+    window: MainWindow, document: Document, dialogs: Dialogs, idle, tmp_path: Path
+):
+    dialogs.path("getSaveFileName", tmp_path / "work.ora")
+    window.commands.save()
+    idle()
+    window.commands.new_layer()
+    window.commands.save()
+    idle()
+    assert dialogs.asked == ["Save as"]
+    assert not window.session.modified
+
+
+def test_nothing_is_written_where_the_dialog_is_closed(
+    window: MainWindow, document: Document, dialogs: Dialogs
+):
+    dialogs.path("getSaveFileName", "")
+    window.commands.save()
+    assert not window.session.background.busy
+    assert window.session.modified
+
+
+@pytest.mark.parametrize(
+    ("kind", "typed", "written"),
+    [
+        ("png", "out", "out.png"),
+        ("jpeg", "out.jpeg", "out.jpeg"),
+        ("jpeg", "out.v2", "out.v2.jpg"),
+        ("tiff", "out.TIFF", "out.TIFF"),
+        ("webp", "out", "out.webp"),
+    ],
+)
+def test_an_export_gets_the_ending_of_its_format(
+    window: MainWindow,
+    document: Document,
+    dialogs: Dialogs,
+    idle,
+    tmp_path: Path,
+    monkeypatch: MonkeyPatch,
+    kind: str,
+    typed: str,
+    written: str,
+):
+    monkeypatch.setattr(ExportDialog, "exec", lambda _self: 1)
+    monkeypatch.setattr(ExportDialog, "options", ExportOptions(kind, 90))  # type: ignore[arg-type]
+    dialogs.path("getSaveFileName", tmp_path / typed)
+    window.commands.export()
+    idle()
+    assert [path.name for path in tmp_path.iterdir()] == [written]
+    with Image.open(tmp_path / written) as image:
+        assert (image.format or "").lower() == kind
+        assert image.size == SIZE
+    assert window.prompt.message == f"Exported {written}."
+
+
+def test_masks_are_exported_and_imported(
+    window: MainWindow,
+    document: Document,
+    dialogs: Dialogs,
+    idle,
+    tmp_path: Path,
+    monkeypatch: MonkeyPatch,
+):
+    window.assistant.select("bench")
+    idle()
+    monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *_: str(tmp_path))
+    window.commands.export_masks()
+    assert "Exported 1 mask to" in window.prompt.message
+    (path,) = tmp_path.iterdir()
+    dialogs.path("getOpenFileName", path)
+    window.commands.import_mask()
+    first, second = document.masks
+    assert second.label == path.stem
+    assert np.array_equal(document.state.coverage(first.id), document.state.coverage(second.id))
+
+
+@pytest.mark.parametrize("stays", [False, True])
+def test_opening_over_changes_asks_when_the_file_is_read(
+    window: MainWindow, document: Document, dialogs: Dialogs, idle, tmp_path: Path, stays: bool
+):
+    other = tmp_path / "other.png"
+    Image.new("RGB", (8, 8)).save(other)
+    if not stays:
+        dialogs.answer = QMessageBox.StandardButton.Discard
+    window.commands.open_path(other)
+    idle()
+    assert dialogs.asked == ["Save the changes to picture?"]
+    assert (window.session.document is document) is stays
+
+
+def test_a_broken_file_asks_nothing(
+    window: MainWindow, document: Document, dialogs: Dialogs, idle, tmp_path: Path
+):
+    broken = tmp_path / "broken.png"
+    broken.write_bytes(b"no picture")
+    window.commands.open_path(broken)
+    idle()
+    assert not dialogs.asked
+    assert window.session.document is document
+    assert "broken.png" in window.prompt.message
+
+
+def test_a_window_with_a_save_that_failed_stays_open_and_says_so(
+    window: MainWindow, document: Document, dialogs: Dialogs, tmp_path: Path
+):
+    window.session.save_project(tmp_path / "no such folder" / "work.ora")
+    window.close()
+    assert window.isVisible()
+    assert not dialogs.asked
+    assert window.prompt.message
+    dialogs.answer = QMessageBox.StandardButton.Discard
+    window.close()
+    assert not window.isVisible()
+
+
+def test_a_window_stays_open_where_the_save_it_asked_for_is_not_done(
+    window: MainWindow, document: Document, dialogs: Dialogs
+):
+    dialogs.answer = QMessageBox.StandardButton.Save
+    dialogs.path("getSaveFileName", "")
+    window.close()
+    assert window.isVisible()
+    assert window.session.document is document
+
+
+def test_closing_a_document_leads_to_the_start_page(
+    window: MainWindow, document: Document, dialogs: Dialogs
+):
+    dialogs.answer = QMessageBox.StandardButton.Discard
+    window.commands.close()
+    assert window.session.document is None
+    assert window.start.isVisible()
+    assert window.windowTitle() == "OVEdit"
+
+
+# -- edit ------------------------------------------------------------------------------------------
+
+
+def test_copying_takes_what_is_selected(window: MainWindow, document: Document):
+    select_left_half(document)
+    window.commands.copy()
+    copied = to_array(QGuiApplication.clipboard().image())
+    assert np.array_equal(copied, picture()[:, : SIZE[0] // 2])
+
+
+def test_pasting_what_is_no_picture_is_said(window: MainWindow, document: Document):
+    QGuiApplication.clipboard().setText("words")
+    window.commands.run(lambda c: c.paste())
+    assert "no picture on the clipboard" in window.prompt.message
+    assert len(document.layers) == 1
+
+
+def test_a_file_on_the_clipboard_is_pasted(
+    window: MainWindow, document: Document, tmp_path: Path, idle
+):
+    path = tmp_path / "red.png"
+    Image.new("RGB", (20, 10), "red").save(path)
+    mime = QMimeData()
+    mime.setUrls([QUrl.fromLocalFile(str(path))])
+    QGuiApplication.clipboard().setMimeData(mime)
+    window.commands.paste()
+    idle()
+    assert [layer.name for layer in document.layers] == ["picture", "red.png"]
+    window.session.close()
+    mime = QMimeData()
+    mime.setUrls([QUrl.fromLocalFile(str(path))])
+    QGuiApplication.clipboard().setMimeData(mime)
+    window.commands.paste()
+    idle()
+    assert window.session.title == "red.png"
+
+
+def test_an_edit_takes_the_masks_in_hand_or_those_accepted_and_shown(
+    make_window: MakeWindow, qtbot: QtBot
+):
+    provider = FakeProvider()
+    window = make_window(provider)
+    window.session.show_pixels(picture(), "picture")
+    document = window.session.document
+    assert document is not None
+
+    def idle() -> None:
+        qtbot.waitUntil(lambda: not window.jobs.list.rows())
+
+    window.assistant.select("bench, tree, sky")
+    idle()
+    bench, tree, _sky = (mask.id for mask in document.masks)
+    window.commands.accept_masks((bench, tree))
+    with document.transaction("Hide") as tx:
+        tx.update_mask(tree, visible=False)
+    document.set_current(masks=())
+    window.commands.edit("restyle", "red", 1)
+    idle()
+    assert provider.calls[-1].request.phrase == "bench"  # type: ignore[union-attr]
+    document.set_current(masks=(tree,))
+    window.commands.edit("restyle", "red", 1)
+    idle()
+    assert provider.calls[-1].request.phrase == "tree"  # type: ignore[union-attr]
+
+
+def test_enter_on_the_canvas_does_not_leave_it_while_a_job_runs(
+    make_window: MakeWindow, qtbot: QtBot
+):
+    gate = threading.Event()
+    window = make_window(FakeProvider({"slow": [WaitFor(gate)]}))
+    window.session.show_pixels(picture(), "picture")
+    window.commands.new_mask()
+    window.canvas.setFocus()
+    window.assistant.select("slow")
+    qtbot.waitUntil(lambda: window.prompt.cancel_button.isVisible())
+    QTest.keyClick(window.canvas, Qt.Key.Key_Return)
+    document = window.session.document
+    assert document is not None
+    assert document.masks[0].accepted
+    assert QApplication.focusWidget() is window.canvas
+    gate.set()
+    qtbot.waitUntil(lambda: not window.jobs.list.rows())
+
+
+def test_brush_sizes_stay_in_their_range(window: MainWindow):
+    options = window.options
+    for direction, end in ((1, 2000), (-1, 1)):
+        for _ in range(100):
+            window.commands.resize_brush(direction)
+        assert options.size == end
+    window.commands.resize_brush(1)
+    assert options.size == 2
+
+
+def test_brush_colours_swap(window: MainWindow):
+    options = window.options
+    first, second = options.colour, options.background
+    window.commands.swap_colours()
+    assert (options.colour, options.background) == (second, first)
+
+
+def test_preferences_change_the_settings(window: MainWindow, monkeypatch: MonkeyPatch):
+    def choose(dialog: PreferencesDialog) -> int:
+        dialog.motion.setChecked(True)
+        return 1
+
+    monkeypatch.setattr(PreferencesDialog, "exec", choose)
+    window.commands.preferences()
+    assert window.session.settings.reduced_motion
+    assert window.session.settings.engine == "fake"
+
+
+# -- image, selection, masks -----------------------------------------------------------------------
+
+
+def test_a_crop_is_a_document_of_its_own(
+    window: MainWindow, document: Document, dialogs: Dialogs
+):
+    select_left_half(document)
+    dialogs.answer = QMessageBox.StandardButton.Discard
+    window.commands.crop()
+    cropped = window.session.document
+    assert cropped is not None
+    assert np.array_equal(cropped.state.flattened(), picture()[:, : SIZE[0] // 2])
+    assert window.session.title == "picture crop"
+
+
+def test_selections_and_masks_turn_into_each_other(window: MainWindow, document: Document):
+    select_left_half(document)
+    commands = window.commands
+    commands.invert_selection()
+    commands.selection_to_mask()
+    (mask,) = document.current_masks
+    coverage = document.state.coverage(mask.id)
+    assert coverage[0, 0] == 0
+    assert coverage[0, -1] == 255
+    commands.select_all()
+    assert document.state.selection is not None
+    assert document.state.selection.array().min() == 255
+    commands.mask_to_selection()
+    assert np.array_equal(document.state.selection.array(), coverage)
+    commands.deselect()
+    assert document.state.selection is None
+
+
+def test_a_layer_moves_no_further_than_the_stack(window: MainWindow, document: Document):
+    window.commands.new_layer()
+    steps = document.history.position
+    window.commands.raise_layer(1)
+    assert document.history.position == steps
+    window.commands.raise_layer(-1)
+    window.commands.raise_layer(-1)
+    assert [layer.name for layer in document.layers] == ["Layer 1", "picture"]
+    assert document.history.position == steps + 1
+
+
+# -- recovery --------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def found(window: MainWindow, monkeypatch: MonkeyPatch, tmp_path: Path) -> list[Path]:
+    """Two autosaves that another program left."""
+    from datetime import datetime
+
+    paths = []
+    for name in ("one", "two"):
+        document = Document.from_pixels(picture(), name)
+        folder = tmp_path / name
+        autosave.save(folder, document.snapshot(), name=name)
+        (path,) = folder.glob("*.ora")
+        paths.append(path)
+    offers = tuple(
+        autosave.Recoverable(path, path.parent.name, None, datetime(2026, 1, 1)) for path in paths
+    )
+    monkeypatch.setattr(window.session, "recoverable", lambda: offers)
+    yield paths  # type: ignore[misc]
+    for path in paths:
+        autosave.discard_own(path.parent)
+
+
+@pytest.mark.parametrize("answer", ["open", "discard", "later"])
+def test_recovery_opens_discards_or_keeps(
+    window: MainWindow, found: list[Path], idle, monkeypatch: MonkeyPatch, answer: str
+):
+    def choose(dialog: RecoverDialog) -> int:
+        dialog.discarded = answer == "discard"
+        return int(answer == "open")
+
+    monkeypatch.setattr(RecoverDialog, "exec", choose)
+    window.commands.offer_recovery()
+    idle()
+    assert [path.exists() for path in found] == {
+        "open": [False, True],
+        "discard": [False, False],
+        "later": [True, True],
+    }[answer]
+    assert window.session.title == ("one" if answer == "open" else "OVEdit")
+    if answer == "open":
+        assert "next start" in window.prompt.message
+
+
+def test_nothing_is_asked_where_there_is_nothing_to_recover(
+    window: MainWindow, monkeypatch: MonkeyPatch
+):
+    def never(_dialog: object) -> int:
+        raise AssertionError("a dialog came up")
+
+    monkeypatch.setattr(RecoverDialog, "exec", never)
+    window.commands.offer_recovery()
+
+
+def test_the_picture_on_the_clipboard_is_the_one_that_is_pasted(
+    window: MainWindow, document: Document
+):
+    QGuiApplication.clipboard().setImage(to_qimage(picture()))
+    window.commands.paste()
+    pixels, _ = document.state.layer_surfaces(document.layers[-1])
+    assert np.array_equal(pixels.array(), picture())
+    assert isinstance(QGuiApplication.clipboard().image(), QImage)
