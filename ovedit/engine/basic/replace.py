@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace as changed
-
 from ovedit.engine.basic import grammar, wish
 from ovedit.engine.basic.restyle import paint
 from ovedit.engine.protocols import CancelToken, Progress
