@@ -256,7 +256,7 @@ class Canvas(QWidget):
         painter.end()
         if not self._renderer.finished:
             # From the event loop, so that input is heard between two frames.
-            QTimer.singleShot(0, self.update)
+            QTimer.singleShot(0, self, self.update)
 
     # -- following the document ------------------------------------------------------------------
 

@@ -42,16 +42,30 @@ def sample(pixels: Array, source: Rect, view: View, device: Rect, *, border: int
         inside = Rect(int(x0), int(y0), device.width, device.height)
         if Rect(0, 0, source.width, source.height).contains(inside):
             return pixels[inside.slices]
+    if scale >= 2:
+        return _squares(pixels, source, view, device, border)
     matrix = np.array([[1 / scale, 0, x0], [0, 1 / scale, y0]], np.float64)
-    kind = cv2.INTER_NEAREST if scale >= 2 else cv2.INTER_LINEAR
     scaled = cv2.warpAffine(
         pixels,
         matrix,
         (device.width, device.height),
-        flags=cv2.WARP_INVERSE_MAP | kind,
+        flags=cv2.WARP_INVERSE_MAP | cv2.INTER_LINEAR,
         borderMode=border,
     )
     return np.asarray(scaled, np.uint8)
+
+
+def _squares(pixels: Array, source: Rect, view: View, device: Rect, border: int) -> Array:
+    """Each device pixel is the pixel under its centre: rectangles drawn one by one fit together."""
+    x = np.floor((np.arange(device.x, device.right) + 0.5 - view.affine.dx) / view.zoom)
+    y = np.floor((np.arange(device.y, device.bottom) + 0.5 - view.affine.dy) / view.zoom)
+    columns, rows = x.astype(np.intp) - source.x, y.astype(np.intp) - source.y
+    packed = pixels.view(np.uint32)[..., 0] if pixels.ndim == 3 else pixels
+    out = packed.take(rows, axis=0, mode="clip").take(columns, axis=1, mode="clip")
+    if border == cv2.BORDER_CONSTANT:
+        out[(rows < 0) | (rows >= source.height)] = 0
+        out[:, (columns < 0) | (columns >= source.width)] = 0
+    return out[..., None].view(np.uint8) if pixels.ndim == 3 else out
 
 
 def level_scale(view: View) -> float:
