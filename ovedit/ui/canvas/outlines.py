@@ -167,7 +167,8 @@ def border_pixels(area: Overlay, view: View, device: Rect, *, thin: bool = False
     scaled = sample(coverage, source, view, around, border=cv2.BORDER_CONSTANT)
     _, inside = cv2.threshold(scaled, 127, 255, cv2.THRESH_BINARY)
     outer = inside if thin else cv2.dilate(inside, _CROSS)
-    border = np.ascontiguousarray((outer - cv2.erode(inside, _CROSS))[2:-2, 2:-2])
+    border = np.asarray(cv2.subtract(outer, cv2.erode(inside, _CROSS)), np.uint8)
+    border = np.ascontiguousarray(border[2:-2, 2:-2])
     return border if border.any() else None
 
 

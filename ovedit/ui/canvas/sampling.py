@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import cv2
 import numpy as np
@@ -60,7 +61,7 @@ def _squares(pixels: Array, source: Rect, view: View, device: Rect, border: int)
     x = np.floor((np.arange(device.x, device.right) + 0.5 - view.affine.dx) / view.zoom)
     y = np.floor((np.arange(device.y, device.bottom) + 0.5 - view.affine.dy) / view.zoom)
     columns, rows = x.astype(np.intp) - source.x, y.astype(np.intp) - source.y
-    packed = pixels.view(np.uint32)[..., 0] if pixels.ndim == 3 else pixels
+    packed: NDArray[Any] = pixels.view(np.uint32)[..., 0] if pixels.ndim == 3 else pixels
     out = packed.take(rows, axis=0, mode="clip").take(columns, axis=1, mode="clip")
     if border == cv2.BORDER_CONSTANT:
         out[(rows < 0) | (rows >= source.height)] = 0
