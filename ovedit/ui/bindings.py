@@ -43,6 +43,7 @@ class Bindings(QObject):
         self._thumbnails: dict[str, tuple[Surface, QImage]] = {}
         self._rows_due = _once(self, 0, self._show_rows)
         self._history_due = _once(self, 0, self._show_history)
+        self._new_layers_due = _once(self, 0, self._renew_thumbnails)
         self._thumbnails_due = _once(self, _THUMBNAIL_DELAY_MS, self._renew_thumbnails)
 
     def show(self, document: Document | None, opened_as: str = "Open") -> None:
@@ -68,6 +69,9 @@ class Bindings(QObject):
     def _on_event(self, event: Event) -> None:
         if isinstance(event, StructureChanged | CurrentChanged):
             self._rows_due.start()
+            layers = () if self._document is None else self._document.layers
+            if any(layer.id not in self._thumbnails for layer in layers):
+                self._new_layers_due.start()
         elif isinstance(event, PixelsChanged):
             self._thumbnails_due.start()
         elif isinstance(event, HistoryChanged):

@@ -148,7 +148,10 @@ class Hands:
 
     def press(self, key: Qt.Key | str, held: Qt.KeyboardModifier = NONE) -> None:
         """Press a key where the focus is."""
-        QTest.keyClick(self._focus(), key, held)
+        if isinstance(key, str):
+            QTest.keyClicks(self._focus(), key, held)
+        else:
+            QTest.keyClick(self._focus(), key, held)
 
     def type(self, text: str) -> None:
         """Type where the focus is."""
@@ -201,15 +204,11 @@ class Hands:
         """Where on the canvas a pixel of the picture is."""
         return self.window.canvas.widget_point(x, y)
 
-    def draw(
-        self, *points: tuple[float, float], held: Qt.KeyboardModifier = NONE
-    ) -> None:
+    def draw(self, *points: tuple[float, float], held: Qt.KeyboardModifier = NONE) -> None:
         """A stroke through points of the picture."""
         self.drag(self.canvas, [self.on_canvas(*point) for point in points], held)
 
-    def click_picture(
-        self, x: float, y: float, held: Qt.KeyboardModifier = NONE
-    ) -> None:
+    def click_picture(self, x: float, y: float, held: Qt.KeyboardModifier = NONE) -> None:
         """Click a pixel of the picture."""
         self.draw((x, y), held=held)
 
@@ -293,8 +292,7 @@ class Answer:
 
 
 def _name(widget: QWidget) -> str:
-    text = getattr(widget, "text", None)
-    words = text() if callable(text) and isinstance(widget, QAbstractButton) else ""
+    words = widget.text() if isinstance(widget, QAbstractButton) else ""
     return widget.accessibleName() or words.replace("&", "")
 
 

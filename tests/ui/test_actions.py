@@ -244,5 +244,3 @@ def test_an_error_in_an_action_is_said_and_leaves_the_document_alone(
     assert "locked" in window.prompt.message
     assert document.history.position == steps
     assert not document.busy
-
-

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 from PIL import Image
@@ -35,9 +36,10 @@ from ovedit.ui.tools import TOOLS
 from tests.ui.conftest import MakeWindow, picture
 
 LEFT = Qt.MouseButton.LeftButton
+W = TypeVar("W", bound=QWidget)
 
 
-def named(place: QWidget, kind: type, name: str):
+def named(place: QWidget, kind: type[W], name: str) -> W:
     """The one widget of a kind with this accessible name or these words."""
 
     def words(widget: QWidget) -> str:
@@ -94,9 +96,7 @@ def test_options_are_set_with_the_bars_controls(window: MainWindow, document: Do
     assert not options.contiguous
 
 
-def test_the_colour_is_asked_for(
-    window: MainWindow, document: Document, monkeypatch: MonkeyPatch
-):
+def test_the_colour_is_asked_for(window: MainWindow, document: Document, monkeypatch: MonkeyPatch):
     monkeypatch.setattr(QColorDialog, "getColor", lambda *_: QColor(1, 2, 3))
     QTest.mouseClick(named(window.options_bar, QAbstractButton, "Brush colour"), LEFT)
     assert window.options.colour == (1, 2, 3)
@@ -116,16 +116,20 @@ def test_a_key_that_changes_an_option_shows_in_the_bar(window: MainWindow, docum
 
 
 def test_tools_are_chosen_by_button_and_by_key(window: MainWindow, document: Document):
+    def in_hand() -> str:
+        tool = window.canvas.tool
+        assert tool is not None
+        return tool.name
+
     for tools in TOOLS:
         for tool in tools:
             QTest.mouseClick(window.tool_column.buttons[tool.name], LEFT)
-            assert window.canvas.tool is not None
-            assert window.canvas.tool.name == tool.name
+            assert in_hand() == tool.name
     for tools in TOOLS:
         for tool in tools:
             window.canvas.setFocus()
             QTest.keyClicks(window.canvas, tool.shortcut.lower())
-            assert window.canvas.tool.name == tool.name
+            assert in_hand() == tool.name
             checked = [n for n, b in window.tool_column.buttons.items() if b.isChecked()]
             assert checked == [tool.name]
 
@@ -231,9 +235,9 @@ def test_recent_files_that_are_there_get_a_picture(
     recent.show(paths[:3])
     recent.finish()
     assert found[1][0].thumbnail.cacheKey() == kept
-    red = found[1][1].thumbnail.pixelColor(20, 20).getRgb()
-    assert red[0] > 240
-    assert red[1] < 20
+    red = found[1][1].thumbnail.pixelColor(20, 20)
+    assert red.red() > 240
+    assert red.green() < 20
 
 
 def test_the_start_page_and_the_menu_offer_recent_files(

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 
 import numpy as np
@@ -42,7 +44,6 @@ class Dialogs:
 
         def choose(*arguments: object, **_: object) -> tuple[str, str]:
             self.asked.append(str(arguments[1]))
-            self.patterns = str(arguments[3]) if len(arguments) > 3 else ""
             return str(path), ""
 
         self.patch.setattr(QFileDialog, kind, choose)
@@ -356,9 +357,7 @@ def test_preferences_change_the_settings(window: MainWindow, monkeypatch: Monkey
 # -- image, selection, masks -----------------------------------------------------------------------
 
 
-def test_a_crop_is_a_document_of_its_own(
-    window: MainWindow, document: Document, dialogs: Dialogs
-):
+def test_a_crop_is_a_document_of_its_own(window: MainWindow, document: Document, dialogs: Dialogs):
     select_left_half(document)
     dialogs.answer = QMessageBox.StandardButton.Discard
     window.commands.crop()
@@ -401,10 +400,8 @@ def test_a_layer_moves_no_further_than_the_stack(window: MainWindow, document: D
 
 
 @pytest.fixture
-def found(window: MainWindow, monkeypatch: MonkeyPatch, tmp_path: Path) -> list[Path]:
+def found(window: MainWindow, monkeypatch: MonkeyPatch, tmp_path: Path) -> Iterator[list[Path]]:
     """Two autosaves that another program left."""
-    from datetime import datetime
-
     paths = []
     for name in ("one", "two"):
         document = Document.from_pixels(picture(), name)
@@ -416,7 +413,7 @@ def found(window: MainWindow, monkeypatch: MonkeyPatch, tmp_path: Path) -> list[
         autosave.Recoverable(path, path.parent.name, None, datetime(2026, 1, 1)) for path in paths
     )
     monkeypatch.setattr(window.session, "recoverable", lambda: offers)
-    yield paths  # type: ignore[misc]
+    yield paths
     for path in paths:
         autosave.discard_own(path.parent)
 

@@ -1,16 +1,19 @@
-"""What is done in the docks reaches the document, one step for each gesture, and the docks follow."""
+"""What is done in the docks reaches the document, one step for each gesture; the docks follow."""
 
 from __future__ import annotations
 
 import pytest
 from PySide6.QtCore import QEvent, QPointF, Qt
-from PySide6.QtGui import QFocusEvent, QMouseEvent
+from PySide6.QtGui import QColor, QFocusEvent, QMouseEvent
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QAbstractSlider, QApplication, QLabel
 from pytestqt.qtbot import QtBot
 
 from ovedit.document import BlendMode, Document
 from ovedit.ui.main_window import MainWindow
+from ovedit.ui.panels.mask_rows import ScoredRow
+from ovedit.ui.widgets.basics import Thumbnail
+from ovedit.ui.widgets.slider import LabelledSlider
 from tests.ui.conftest import SIZE
 
 LEFT = Qt.MouseButton.LeftButton
@@ -51,6 +54,12 @@ def masks(window: MainWindow, document: Document, qtbot: QtBot) -> tuple[str, ..
     return tuple(mask.id for mask in document.masks)
 
 
+def threshold_of(window: MainWindow, row_id: str) -> LabelledSlider:
+    row = window.masks.list.rows()[row_id]
+    assert isinstance(row, ScoredRow)
+    return row.threshold
+
+
 def names(document: Document) -> list[str]:
     return [step.name for step in document.history.steps]
 
@@ -82,9 +91,11 @@ def test_thumbnails_show_what_is_painted(window: MainWindow, document: Document,
     layer = document.layers[0]
     rows = window.layers.list.rows
 
-    def middle():
-        image = rows()[layer.id]._thumbnail._image
-        return image.pixelColor(image.width() // 2, image.height() // 2).getRgb()
+    def middle() -> QColor:
+        picture = rows()[layer.id].grab().toImage()
+        thumbnail = rows()[layer.id].findChildren(Thumbnail)[0]
+        at = thumbnail.mapTo(rows()[layer.id], thumbnail.rect().center())
+        return picture.pixelColor(at)
 
     qtbot.waitUntil(lambda: layer.id in rows())
     before = middle()
@@ -94,7 +105,7 @@ def test_thumbnails_show_what_is_painted(window: MainWindow, document: Document,
     QTest.mouseClick(window.canvas, LEFT, Qt.KeyboardModifier.NoModifier, at)
     assert names(document) == ["Brush"]
     qtbot.waitUntil(lambda: middle() != before, timeout=2000)
-    assert middle()[:3] == window.options.colour
+    assert middle() == QColor(*window.options.colour)
 
 
 def test_clicking_a_row_puts_the_mask_in_hand(
@@ -144,7 +155,7 @@ def test_a_threshold_is_previewed_while_it_is_dragged_and_set_once(
 ):
     document.set_current(masks=masks[:1])
     qtbot.wait(5)
-    threshold = window.masks.list.rows()[masks[0]].threshold
+    threshold = threshold_of(window, masks[0])
     before = document.state.coverage(masks[0])
     drag = Drag(threshold.slider)
     for _ in range(10):
@@ -166,7 +177,7 @@ def test_a_threshold_is_set_by_keys_one_step_each(
 ):
     document.set_current(masks=masks[:1])
     qtbot.wait(5)
-    slider = window.masks.list.rows()[masks[0]].threshold.slider
+    slider = threshold_of(window, masks[0]).slider
     slider.setFocus()
     QTest.keyClick(slider, Qt.Key.Key_Right)
     assert document.state.mask(masks[0]).threshold == pytest.approx(0.51)
@@ -249,9 +260,7 @@ def test_layers_are_hidden_locked_renamed_and_blended(window: MainWindow, docume
     assert len(document.history.steps) == 4
 
 
-def test_layers_are_put_in_order_from_the_top(
-    window: MainWindow, document: Document, qtbot: QtBot
-):
+def test_layers_are_put_in_order_from_the_top(window: MainWindow, document: Document, qtbot: QtBot):
     window.commands.new_layer()
     window.commands.new_layer()
     bottom, middle, top = (layer.id for layer in document.layers)
@@ -300,9 +309,7 @@ def test_the_history_jumps(window: MainWindow, document: Document, qtbot: QtBot)
     assert len(document.layers) == 1
 
 
-def test_a_history_that_is_full_is_announced(
-    window: MainWindow, document: Document, qtbot: QtBot
-):
+def test_a_history_that_is_full_is_announced(window: MainWindow, document: Document, qtbot: QtBot):
     window.commands.new_mask()
     window.commands.change_masks("invert")
     document.set_history_budget(1)

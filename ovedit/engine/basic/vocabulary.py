@@ -246,7 +246,8 @@ def colours() -> Mapping[str, NamedColour]:
     """
     from PIL import ImageColor
 
-    listed = {name: _rgb(str(value)) for name, value in ImageColor.colormap.items()}
+    # Asked one by one: Pillow keeps what it has parsed in place of the text in its table.
+    listed = {name: ImageColor.getrgb(name)[:3] for name in tuple(ImageColor.colormap)}
     listed |= xkcd_colours()
     table: dict[str, NamedColour] = {}
     for name, rgb in listed.items():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import ImageColor
 
 from ovedit.engine.basic import vocabulary
 from ovedit.engine.basic.grammar import Attributes, Position, head_noun, parse
@@ -177,3 +178,10 @@ def test_basic_colours_are_all_listed() -> None:
     for name in vocabulary.BASIC_COLOURS:
         colour = find_colour(name)
         assert colour is not None and colour.basic
+
+
+def test_colours_do_not_depend_on_what_pillow_was_asked_before() -> None:
+    vocabulary.colours.cache_clear()
+    ImageColor.getrgb("teal")
+    assert find_colour("teal")
+    assert find_colour("rebecca purple")
