@@ -66,12 +66,14 @@ class Rect:
 
     def intersect(self, other: Rect) -> Rect:
         """The pixels in both rectangles."""
-        return Rect.from_edges(
-            max(self.x, other.x),
-            max(self.y, other.y),
-            min(self.right, other.right),
-            min(self.bottom, other.bottom),
-        )
+        # Called hundreds of times a frame: comparisons are several times as fast as min and max.
+        left = self.x if self.x > other.x else other.x
+        top = self.y if self.y > other.y else other.y
+        right, other_right = self.x + self.width, other.x + other.width
+        bottom, other_bottom = self.y + self.height, other.y + other.height
+        width = (right if right < other_right else other_right) - left
+        height = (bottom if bottom < other_bottom else other_bottom) - top
+        return Rect(left, top, width if width > 0 else 0, height if height > 0 else 0)
 
     def union(self, other: Rect) -> Rect:
         """The smallest rectangle around both; an empty one counts for nothing."""
