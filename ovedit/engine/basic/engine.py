@@ -19,7 +19,7 @@ from ovedit.engine.requests import (
 class BasicEngine:
     """`Segmenter`, `PointSegmenter` and `Inpainter` without any weights.
 
-    Building it costs nothing: numba, PyPatchMatch and the vocabulary are loaded by the first
+    Building it costs nothing: numba and the vocabulary are loaded by the first
     question that needs them.
     """
 

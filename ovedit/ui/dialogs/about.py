@@ -10,12 +10,18 @@ from ovedit.ui.icons import app_icon
 from ovedit.ui.widgets.basics import label, rule
 
 LICENCES: tuple[tuple[str, str, str], ...] = (
-    ("Qt and PySide6", "LGPL-3.0", "https://www.qt.io/licensing/open-source-lgpl-obligations"),
+    ("Qt and PySide6", "LGPL-3.0", "https://www.qt.io/licensing"),
     ("NumPy", "BSD-3-Clause", "https://numpy.org"),
     ("OpenCV", "Apache-2.0", "https://opencv.org"),
     ("Pillow", "MIT-CMU", "https://python-pillow.github.io"),
-    ("PyPatchMatch", "MIT", "https://github.com/vacancy/PyPatchMatch"),
-    ("PyTorch", "BSD-3-Clause", "https://pytorch.org"),
+    ("Numba", "BSD-2-Clause", "https://numba.pydata.org"),
+    ("platformdirs", "MIT", "https://platformdirs.readthedocs.io"),
+    ("Tomli-W", "MIT", "https://github.com/hukkin/tomli-w"),
+    ("PyTorch and torchvision", "BSD-3-Clause", "https://pytorch.org"),
+    ("OpenCLIP", "MIT", "https://github.com/mlfoundations/open_clip"),
+    ("SAM 2", "Apache-2.0", "https://github.com/facebookresearch/sam2"),
+    ("Diffusers, Transformers, Accelerate", "Apache-2.0", "https://huggingface.co"),
+    ("XKCD colour names", "CC0-1.0", "https://xkcd.com/color/rgb"),
 )
 """Name, licence and address of the libraries that OVEdit is built on."""
 
@@ -52,8 +58,10 @@ class AboutDialog(FormDialog):
         form = self.form()
         form.setVerticalSpacing(6)
         for name, licence, address in LICENCES:
-            link = self._rich(f'{licence} · <a href="{address}">{address.split("/")[2]}</a>')
+            link = self._rich(f'{licence} · <a href="{address}">{address.removeprefix("https://")}</a>')
             link.setAccessibleName(f"{name}, {licence}")
+            # Without it, a full column is squeezed until the descenders go.
+            link.setMinimumHeight(link.sizeHint().height())
             form.addRow(label(name), link)
         self.column.addLayout(form)
         note = self._rich(_QT_NOTE)
