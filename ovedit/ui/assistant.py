@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass
 
 from PySide6.QtCore import QObject, QTimer, Signal
 
@@ -28,8 +27,8 @@ from ovedit.geometry import Rect
 from ovedit.service.jobs import Job, JobFailure, JobProgress, JobResult, Where, new_job_id
 from ovedit.service.model_service import ModelService
 from ovedit.ui.background import Background
+from ovedit.ui.job_list import JobList
 from ovedit.ui.messages import Message
-from ovedit.ui.panels.jobs import JobView
 from ovedit.ui.session import Session
 from ovedit.workflows import edit, points, segment
 from ovedit.workflows.coverage import shown_thing
@@ -73,7 +72,8 @@ class Assistant(QObject):
         super().__init__(parent)
         self._session, self._service = session, service
         self._errands: dict[int, _Errand] = {}
-        self._views: dict[int, JobView] = {}
+        self._list = JobList(self)
+        self._list.changed.connect(self.jobs_changed)
         self._guess: segment.PhraseOutcome | None = None
         self._clicked: tuple[tuple[Point, ...], str] = ((), "")
         self._seed = 0
@@ -230,16 +230,16 @@ class Assistant(QObject):
 
     def cancel(self, job_id: str = "") -> None:
         """Cancel a job, or the running one, or the next one."""
-        number = int(job_id) if job_id else next((int(view.id) for view in self._listed()), 0)
+        number = int(job_id) if job_id else next(iter(self._list.ids), 0)
         if self._service.cancel(number):
-            self._update_view(number, cancelling=True)
+            self._list.update(number, cancelling=True)
         else:
             # It was still being prepared.
             self._end(number)
 
     def cancel_all(self) -> None:
         """Cancel everything."""
-        for number in reversed(tuple(self._views)):
+        for number in reversed(self._list.ids):
             self.cancel(str(number))
 
     def close(self) -> None:
@@ -275,10 +275,8 @@ class Assistant(QObject):
         """
         state, revision, engine = document.snapshot(), document.revision, self.engine.name
         numbers = [new_job_id() for _ in titles]
-        for number, title in zip(numbers, titles, strict=True):
-            self._errands[number] = _Errand(document)
-            self._views[number] = JobView(str(number), title, queued=True)
-        self._tell()
+        self._errands |= {number: _Errand(document) for number in numbers}
+        self._list.add(dict(zip(numbers, titles, strict=True)))
 
         def ready(questions: list[_Question]) -> None:
             for number, title, question in zip(numbers, titles, questions, strict=True):
@@ -325,10 +323,10 @@ class Assistant(QObject):
     # -- inside: what the service says -----------------------------------------------------------
 
     def _started(self, job: Job) -> None:
-        self._update_view(job.id, queued=False)
+        self._list.update(job.id, queued=False)
 
     def _progressed(self, progress: JobProgress) -> None:
-        self._update_view(
+        self._list.update(
             progress.id,
             queued=False,
             step=progress.step,
@@ -359,9 +357,8 @@ class Assistant(QObject):
         self._end(job.id)
 
     def _end(self, job_id: int) -> _Errand | None:
-        if self._views.pop(job_id, None) is not None:
+        if self._list.remove(job_id):
             self.previewed.emit(None)
-            self._tell()
         return self._errands.pop(job_id, None)
 
     def _hand_over(self) -> None:
@@ -398,22 +395,6 @@ class Assistant(QObject):
         elif text:
             self.said.emit(Message(text))
         self.selected.emit(outcome.mask_ids)
-
-    # -- inside: the job list --------------------------------------------------------------------
-
-    def _update_view(self, job_id: int, **changes: Any) -> None:
-        view = self._views.get(job_id)
-        if view is not None:
-            self._views[job_id] = replace(view, **changes)
-            self._tell()
-
-    def _listed(self) -> tuple[JobView, ...]:
-        running = [view for view in self._views.values() if not view.queued]
-        queued = [view for view in self._views.values() if view.queued]
-        return (*running, *queued)
-
-    def _tell(self) -> None:
-        self.jobs_changed.emit(self._listed())
 
 
 def _title(kind: EditKind, words: str, shown: str) -> str:

@@ -592,18 +592,9 @@ class Commands:
     def tour(self) -> None:
         """Open the sample and lead through it."""
         window = self._window
-        session = window.session
-
-        def begin() -> None:
-            session.document_changed.disconnect(begin)
-            if session.document is not None:
-                window.tour.start(session.document)
-
-        def opened() -> None:
-            session.document_changed.connect(begin)
-            session.open(resource_path(*SAMPLE))
-
-        self._after_saving(opened)
+        window.session.open(
+            resource_path(*SAMPLE), self.may_close, lambda: window.tour.start(self._open)
+        )
 
     def show_shortcuts(self) -> None:
         """List all shortcuts."""

@@ -51,10 +51,16 @@ class Session(QObject):
 
     # -- opening ---------------------------------------------------------------------------------
 
-    def open(self, path: Path, may_replace: Callable[[], bool] = lambda: True) -> None:
+    def open(
+        self,
+        path: Path,
+        may_replace: Callable[[], bool] = lambda: True,
+        then: Callable[[], object] = lambda: None,
+    ) -> None:
         """Open a picture or a project; what was open stays open if that fails.
 
         may_replace: asked when the file has been read, and may say that the document stays.
+        then: called when the document is open.
         """
         limit, budget = self.settings.max_pixels, self.settings.history_bytes
 
@@ -64,6 +70,7 @@ class Session(QObject):
         def opened(result: documents.OpenedDocument) -> None:
             if may_replace():
                 self._opened(result)
+                then()
 
         self.background.run(read, opened, self._failed)
 
