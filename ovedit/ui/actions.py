@@ -145,13 +145,15 @@ ACTIONS: tuple[ActionSpec, ...] = (
         _open,
         separator=True,
     ),
-    ActionSpec("remove", "&Edit", "Re&move…", lambda c: c.prepare_edit("remove"), when=_mask),
+    ActionSpec(
+        "remove", "&Edit", "Re&move…", lambda c: c.prepare_edit("remove"), when=lambda c: c.can_edit
+    ),
     ActionSpec(
         "replace",
         "&Edit",
         "Rep&lace with…",
         lambda c: c.prepare_edit("replace"),
-        when=_mask,
+        when=lambda c: c.can_edit,
         icon="replace",
     ),
     ActionSpec(
@@ -159,7 +161,7 @@ ACTIONS: tuple[ActionSpec, ...] = (
         "&Edit",
         "Re&style as…",
         lambda c: c.prepare_edit("restyle"),
-        when=_mask,
+        when=lambda c: c.can_edit,
         icon="restyle",
     ),
     ActionSpec(

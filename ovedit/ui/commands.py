@@ -87,6 +87,15 @@ class Commands:
         return self.document is not None and bool(self.document.masks)
 
     @property
+    def can_edit(self) -> bool:
+        """Whether there is something to remove, replace or restyle: a mask or a selection."""
+        return self.has_masks or self._has_selection
+
+    @property
+    def _has_selection(self) -> bool:
+        return self.document is not None and self.document.state.selection is not None
+
+    @property
     def has_candidates(self) -> bool:
         """Whether the mask in hand has others to choose from."""
         document = self.document
@@ -352,10 +361,12 @@ class Commands:
             prompt.focus_words()
 
     def edit(self, kind: str, words: str, variations: int) -> None:
-        """Remove, replace or restyle the masks in hand, or all that are accepted and shown."""
-        ids = self.mask_ids or tuple(
-            mask.id for mask in self._open.masks if mask.accepted and mask.visible
-        )
+        """Remove, replace or restyle the masks in hand; without one, what is selected; without a
+        selection, all masks that are accepted and shown.
+        """
+        ids = self.mask_ids
+        if not ids and not self._has_selection:
+            ids = tuple(x.id for x in self._open.masks if x.accepted and x.visible)
         self._window.assistant.edit(EditKind(kind), words, ids, variations)
 
     def swap_colours(self) -> None:

@@ -241,8 +241,7 @@ class MainWindow(QMainWindow):
             action.setEnabled(spec.when is None or spec.when(self.commands))
             if spec.checked is not None:
                 action.setChecked(spec.checked(self.commands))
-        document = self.session.document
-        self.prompt.set_can_edit(document is not None and bool(document.masks))
+        self.prompt.set_can_edit(self.commands.can_edit)
         overlays = self.canvas.overlays
         self.masks.set_heat_map(overlays.heat_map)
 

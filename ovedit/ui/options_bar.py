@@ -134,7 +134,10 @@ class OptionsBar(QToolBar):
     def set_engine(self, title: str, menu: QMenu) -> None:
         """Name the engine in use, with a menu of what there is."""
         self.engine.setText(f"Engine: {title}")
+        before = self.engine.menu()
         self.engine.setMenu(menu)
+        if before is not None:
+            before.deleteLater()
         self.engine.updateGeometry()
 
     def _set(self, **values: object) -> None:

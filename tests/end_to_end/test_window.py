@@ -303,3 +303,20 @@ def test_what_was_typed_is_remembered(hands: Hands):
     hands.press(Qt.Key.Key_Up)
     assert hands.find(QLineEdit, "What to select").text() == "wooden bench"
     assert hands.window.prompt.words.history == ("metal bench",)
+
+
+def test_what_is_drawn_around_is_removed_without_a_phrase(
+    hands: Hands, coffee: Path, monkeypatch: MonkeyPatch
+):
+    hands.open_file(coffee, monkeypatch)
+    original = hands.picture()
+    hands.press("m")
+    hands.draw((30, 300), (60, 330), (90, 360))
+    hands.settle()
+    hands.click("Remove")
+    hands.click("Apply")
+    hands.settle()
+    assert [layer.name for layer in hands.document.layers] == ["coffee", "Remove"]
+    assert pixels_outside_the_edit_that_changed(original, hands) == 0
+    assert (hands.picture() != original).any()
+    hands.shot("selection-removed")

@@ -457,3 +457,26 @@ def test_the_picture_on_the_clipboard_is_the_one_that_is_pasted(
     pixels, _ = document.state.layer_surfaces(document.layers[-1])
     assert np.array_equal(pixels.array(), picture())
     assert isinstance(QGuiApplication.clipboard().image(), QImage)
+
+
+def test_what_is_painted_while_a_file_is_read_is_asked_about(
+    window: MainWindow, document: Document, dialogs: Dialogs, idle, tmp_path: Path
+):
+    dialogs.path("getSaveFileName", tmp_path / "work.ora")
+    window.commands.save()
+    idle()
+    other = tmp_path / "other.png"
+    Image.new("RGB", (8, 8)).save(other)
+    window.commands.open_path(other)
+    window.commands.new_layer()
+    idle()
+    assert dialogs.asked[-1] == "Save the changes to work.ora?"
+    assert window.session.document is document
+
+
+def test_a_selection_is_removed_without_a_mask(window: MainWindow, document: Document, idle):
+    select_left_half(document)
+    window.commands.edit("remove", "", 1)
+    idle()
+    assert len(document.layers) == 2
+    assert np.array_equal(document.state.flattened()[:, -1], picture()[:, -1])
