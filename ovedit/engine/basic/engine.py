@@ -32,7 +32,7 @@ class BasicEngine:
             "Knows colours, materials, sky, grass, water, trees, places and sizes; removes and "
             "recolours."
         ),
-        bad_at=('Does not know things by their name, such as "dog", and cannot draw anything new.'),
+        bad_at=("Does not know things by their name, such as “dog”, and cannot draw anything new."),
     )
 
     def segment(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ovedit.engine.basic import grammar, wish
 from ovedit.engine.basic.restyle import paint
+from ovedit.engine.basic.wording import quoted
 from ovedit.engine.protocols import CancelToken, Progress
 from ovedit.engine.requests import EditRequest, EditResult
 from ovedit.errors import CannotDoError
@@ -18,18 +19,18 @@ def replace(request: EditRequest, progress: Progress, cancel: CancelToken) -> Ed
     """
     wanted = wish.understand(request.prompt, request.phrase)
     thing = grammar.head_noun(request.phrase)
-    prompt = request.prompt.strip()
+    prompt = quoted(request.prompt)
     paints_thing = wanted.noun == "" or wanted.noun == thing
     if not paints_thing:
-        old = f'"{request.phrase}"' if thing else "a selection made by hand"
+        old = quoted(request.phrase) if thing else "a selection made by hand"
         raise CannotDoError(
-            f'The basic engine cannot make "{prompt}" out of {old}: it changes the material or '
+            f"The basic engine cannot make {prompt} out of {old}: it changes the material or "
             "colour of a thing, not the thing.",
             wish.NEEDS_DIFFUSION,
         )
     if not wanted:
         raise CannotDoError(
-            f'The basic engine finds no material or colour that it can paint in "{prompt}".',
+            f"The basic engine finds no material or colour that it can paint in {prompt}.",
             wish.NEEDS_DIFFUSION,
         )
     return paint(request, wanted, progress, cancel)

@@ -19,6 +19,7 @@ from ovedit.engine.basic.grain import Grain, grain_of, sheen_of
 from ovedit.engine.basic.materials import Finish, Paint, lab_of, paint_of
 from ovedit.engine.basic.surface import Surface, analyse, surroundings
 from ovedit.engine.basic.wish import Wish
+from ovedit.engine.basic.wording import quoted
 from ovedit.engine.protocols import CancelToken, Progress
 from ovedit.engine.requests import EditRequest, EditResult
 from ovedit.errors import UsageError
@@ -83,7 +84,7 @@ def _strength(request: EditRequest) -> float:
     try:
         value = float(text)
     except ValueError as error:
-        raise UsageError(f'Strength "{text}" is not a number.', "Use 0.1 to 1.") from error
+        raise UsageError(f"Strength {quoted(text)} is not a number.", "Use 0.1 to 1.") from error
     if not 0 < value <= 1:
         raise UsageError(f"Strength {text} is out of range.", "Use a number above 0, up to 1.")
     return value
@@ -110,7 +111,7 @@ def _coverage(
 
 
 def _summary(wish: Wish, phrase: str) -> tuple[str, ...]:
-    thing = f'"{phrase}"' if phrase else "The selection"
+    thing = quoted(phrase) if phrase.strip() else "The selection"
     said: list[str] = []
     if wish.finish is not None:
         colour = f"{wish.colour.name} " if wish.colour else ""
@@ -118,7 +119,7 @@ def _summary(wish: Wish, phrase: str) -> tuple[str, ...]:
         if wish.finish.through:
             said.append("What is seen through it is guessed from what lies around it.")
     elif wish.colour is not None:
-        said.append(f"{thing} was dyed {wish.colour.name}.")
+        said.append(f"{thing} was dyed {wish.colour.name} and kept its shape.")
     names = {
         "brightness": wish.brightness,
         "saturation": wish.saturation,

@@ -18,6 +18,7 @@ from ovedit.engine.basic.objects import Thing
 from ovedit.engine.basic.raster import Floats, Mask, components, dilated, otsu, square
 from ovedit.engine.basic.refine import THRESHOLD, Detail, sharpen
 from ovedit.engine.basic.regions import Scene, SceneCache
+from ovedit.engine.basic.wording import listed, quoted
 from ovedit.engine.protocols import CancelToken, Progress
 from ovedit.engine.requests import (
     MaskCandidate,
@@ -51,7 +52,7 @@ def segment(request: SegmentRequest, progress: Progress, cancel: CancelToken) ->
     answers = []
     for index, phrase in enumerate(request.phrases, start=1):
         job = _Job(scene, detail, request.top_k, request.threshold, cancel.check)
-        report(index, f"Looking for “{phrase}”")
+        report(index, f"Looking for {quoted(phrase)}")
         answers.append(job.answer(phrase))
     cancel.check()
     progress(1.0, "")
@@ -75,7 +76,7 @@ class _Job:
         score = self._score(query)
         top = float(np.quantile(score, 1 - _LEAST_SHARE))
         if top < _FOUND:
-            return self._guess(query, f"Nothing in the picture looks like {_quoted(query)}.")
+            return self._guess(query, f"Nothing in the picture looks like {quoted(query.phrase)}.")
         return self._found(query, score, top)
 
     def _score(self, query: Query) -> Floats:
@@ -113,7 +114,7 @@ class _Job:
             attached=attached,
         )
         if not found:
-            return self._guess(query, f"Nothing in the picture looks like {_quoted(query)}.")
+            return self._guess(query, f"Nothing in the picture looks like {quoted(query.phrase)}.")
         if mass:
             chosen, together = found, True
         else:
@@ -122,7 +123,7 @@ class _Job:
             placed = bool(query.positions or query.sizes)
             together = query.plural or not (named or placed)
         if not chosen:
-            message = f"There are only {len(found)} for {_quoted(query)}."
+            message = f"There are only {len(found)} for {quoted(query.phrase)}."
             return self._guess(query, message)
         groups = self._groups(query, chosen, together)
         candidates = []
@@ -266,29 +267,20 @@ def _likelihood(score: Floats, cut: float) -> Floats:
     return score**2 / (score**2 + cut**2 + 1e-9)
 
 
-def _quoted(query: Query) -> str:
-    return f"“{query.phrase.strip()}”"
-
-
-def _listed(words: Sequence[str]) -> str:
-    quoted = [f"“{word}”" for word in words]
-    return quoted[0] if len(quoted) == 1 else ", ".join(quoted[:-1]) + " and " + quoted[-1]
-
-
 def _not_understood(query: Query) -> str:
     if not query.unused_words:
         return "The phrase says nothing about what to look for."
     verb = "was" if len(query.unused_words) == 1 else "were"
-    return f"{_listed(query.unused_words)} {verb} not understood by the basic engine."
+    return f"{listed(query.unused_words)} {verb} not understood by the basic engine."
 
 
 def _explanation(query: Query) -> str:
     if not query.unused_words:
         return ""
     verb = "was" if len(query.unused_words) == 1 else "were"
-    unknown = f"{_listed(query.unused_words)} {verb} not understood by the basic engine"
-    return f"Selected by {_listed(query.used_words)}; {unknown}."
+    unknown = f"{listed(query.unused_words)} {verb} not understood by the basic engine"
+    return f"Selected by {listed(query.used_words)}; {unknown}."
 
 
 def _reason(query: Query) -> str:
-    return f"Fits {_listed(query.used_words)}." if query.used_words else "Stands out most."
+    return f"Fits {listed(query.used_words)}." if query.used_words else "Stands out most."

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from ovedit.engine.basic import grammar, vocabulary
 from ovedit.engine.basic.materials import Finish, finish_of, finish_of_stuff, without_surface
 from ovedit.engine.basic.vocabulary import NamedColour
+from ovedit.engine.basic.wording import listed, quoted
 from ovedit.errors import CannotDoError
 
 NEEDS_DIFFUSION = "It needs a diffusion model, for example Stable Diffusion inpainting."
@@ -175,9 +176,9 @@ def require(prompt: str, phrase: str = "") -> Wish:
     if not prompt.strip():
         raise CannotDoError(
             "There is nothing to restyle to: the prompt is empty.",
-            'Type a colour or a material, for example "red" or "metal".',
+            "Type a colour or a material, for example “red” or “metal”.",
         )
-    named = ", ".join(f'"{word}"' for word in wish.left_over) or f'"{prompt.strip()}"'
+    named = listed(wish.left_over) if wish.left_over else quoted(prompt)
     raise CannotDoError(f"The basic engine cannot paint {named}.", NEEDS_DIFFUSION)
 
 
@@ -185,5 +186,5 @@ def notes(wish: Wish) -> tuple[str, ...]:
     """A sentence naming the words that were left out, if there are any."""
     if not wish.left_over:
         return ()
-    named = ", ".join(f'"{word}"' for word in wish.left_over)
+    named = listed(wish.left_over)
     return (f"Left out, because the basic engine cannot paint it: {named}. {NEEDS_DIFFUSION}",)

@@ -217,7 +217,7 @@ def test_words_left_out_are_named(suit: tuple[Bytes, Bytes]) -> None:
     image, mask = suit
     result = ask(image, mask, "red suit with pockets", "suit")
     assert any("pockets" in note for note in result.notes)
-    assert not any('"suit"' in note and "Left out" in note for note in result.notes)
+    assert not any("“suit”" in note and "Left out" in note for note in result.notes)
 
 
 @pytest.mark.parametrize("prompt", ["van gogh painting", "sunset", "a dog"])
