@@ -213,6 +213,7 @@ class MainWindow(QMainWindow):
         self.canvas.hovered.connect(self._show_position)
         self.canvas.view_changed.connect(self._show_zoom)
         self.canvas.mask_hovered.connect(self.masks.highlight)
+        self.canvas.tool_failed.connect(self.say)
         self.canvas.files_dropped.connect(lambda paths: self._open_files(paths))
         self.start.open_requested.connect(lambda: self.commands.run(Commands.open))
         self.start.sample_requested.connect(lambda: self.commands.run(Commands.open_sample))

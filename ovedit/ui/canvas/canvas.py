@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -35,9 +36,9 @@ from ovedit.document.events import (
     SelectionChanged,
     StructureChanged,
 )
+from ovedit.errors import OVEditError
 from ovedit.geometry import Rect, Size
 from ovedit.ui import theme
-from ovedit.ui.canvas import decorations
 from ovedit.ui.canvas.display_tiles import DisplayTiles
 from ovedit.ui.canvas.outlines import Outlines
 from ovedit.ui.canvas.overlays import MaskOverlays
@@ -48,7 +49,6 @@ from ovedit.ui.tools.base import Pen, Tool
 
 _ANTS_MS = 90
 _PREVIEW_PIXELS = 4_000_000
-_QUICK_MASK = (214, 40, 60)
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,13 +63,15 @@ class Canvas(QWidget):
     """Shows one document; the window's other parts reach the picture through it.
 
     Signals: hovered(x, y) in document pixels or (-1, -1) when the pointer leaves; view_changed()
-    after zoom, pan or resize; mask_hovered(id or ""); files_dropped(list of paths).
+    after zoom, pan or resize; mask_hovered(id or ""); files_dropped(list of paths);
+    tool_failed(OVEditError) when a gesture was given up.
     """
 
     hovered = Signal(float, float)
     view_changed = Signal()
     mask_hovered = Signal(str)
     files_dropped = Signal(list)
+    tool_failed = Signal(object)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -93,11 +95,11 @@ class Canvas(QWidget):
         self._pressed = False
         self._tablet = False
         self._pan_from: QPointF | None = None
+        self._pan_button = Qt.MouseButton.NoButton
         self._space = False
         self.overlays = MaskOverlays(self._document, self._update_overlays)
         self._overlay_opacity = self.overlays.opacity
         self._picture: Picture | None = None
-        self._crop: Rect | None = None
         self._lower_margin = 0
         self._phase = 0
         self._animated = True
@@ -123,7 +125,7 @@ class Canvas(QWidget):
         self._tiles.clear()
         self.overlays = MaskOverlays(document, self._update_overlays)
         self.overlays.opacity = self._overlay_opacity
-        self._picture = self._crop = None
+        self._picture = None
         self.view = View(document.size, self._viewport())
         self._update_overlays()
         self.fit()
@@ -166,18 +168,13 @@ class Canvas(QWidget):
             self._picture = Picture(to_qimage(pixels), rect)
         self.update()
 
-    def show_crop(self, crop: Rect | None) -> None:
-        """Frame the rectangle that an edit will look at, or None."""
-        self._crop = crop
-        self.update()
-
     # -- view ------------------------------------------------------------------------------------
 
     def fit(self) -> None:
         """Show all of the picture."""
         self._fit_wanted = True
         margin = round(self._lower_margin * self.devicePixelRatioF())
-        self._set_view(self.view.resized(self._viewport()).fitted(margin))
+        self._set_view(self._resized_view().fitted(margin))
 
     def zoom_to(self, zoom: float, at: QPointF | None = None) -> None:
         """Zoom, keeping what is at the widget position `at` (the middle by default) in place."""
@@ -234,6 +231,16 @@ class Canvas(QWidget):
         if self._picture is not None:
             painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
             painter.drawImage(to_widget.mapRect(_qrect(self._picture.rect)), self._picture.image)
+        if self._picture is None:
+            self._paint_overlays(painter, to_widget)
+        if self._tool is not None:
+            self._tool.paint(painter, self._pen)
+        painter.end()
+        if not self._renderer.finished:
+            # From the event loop, so that input is heard between two frames.
+            QTimer.singleShot(0, self, self.update)
+
+    def _paint_overlays(self, painter: QPainter, to_widget: QTransform) -> None:
         self.overlays.paint_heat_map(painter, to_widget)
         outlines = self._outlines.frame(self._phase)
         if outlines is not None:
@@ -242,21 +249,6 @@ class Canvas(QWidget):
             painter.drawImage(QPoint(0, 0), image)
         zoom = self.view.zoom / self.devicePixelRatioF()
         self.overlays.paint_tags(painter, to_widget, zoom, QRectF(self.rect()))
-        if self._crop is not None:
-            corners = to_widget.mapRect(_qrect(self._crop))
-            points = (
-                corners.topLeft(),
-                corners.topRight(),
-                corners.bottomRight(),
-                corners.bottomLeft(),
-            )
-            decorations.draw_polyline(painter, points, closed=True)
-        if self._tool is not None:
-            self._tool.paint(painter, self._pen)
-        painter.end()
-        if not self._renderer.finished:
-            # From the event loop, so that input is heard between two frames.
-            QTimer.singleShot(0, self, self.update)
 
     # -- following the document ------------------------------------------------------------------
 
@@ -327,11 +319,12 @@ class Canvas(QWidget):
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
         """Start a gesture of the tool, or a pan with the middle button or the space bar."""
-        if self._tablet:
+        # One gesture at a time: another button pressed meanwhile starts nothing.
+        if self._tablet or self._pressed or self._pan_from is not None:
             return
         panning = event.button() is Qt.MouseButton.MiddleButton or self._space
         if panning:
-            self._pan_from = event.position()
+            self._pan_from, self._pan_button = event.position(), event.button()
             self._show_cursor()
         elif event.button() is Qt.MouseButton.LeftButton:
             self._press(self._pen_at(event.position(), event, 1.0))
@@ -352,8 +345,9 @@ class Canvas(QWidget):
         if self._tablet:
             return
         if self._pan_from is not None:
-            self._pan_from = None
-            self._show_cursor()
+            if event.button() is self._pan_button:
+                self._pan_from = None
+                self._show_cursor()
         elif event.button() is Qt.MouseButton.LeftButton:
             self._release(self._pen_at(event.position(), event, 1.0))
 
@@ -362,7 +356,7 @@ class Canvas(QWidget):
         self.setFocus(Qt.FocusReason.MouseFocusReason)
         if self._tool is not None:
             self._pressed = True
-            self._tool.press(pen)
+            self._gesture(self._tool, self._tool.press, pen)
             self.update()
 
     def _move(self, pen: Pen) -> None:
@@ -370,7 +364,7 @@ class Canvas(QWidget):
         self.hovered.emit(pen.x, pen.y)
         if self._tool is not None:
             if self._pressed:
-                self._tool.drag(pen)
+                self._gesture(self._tool, self._tool.drag, pen)
             else:
                 self._tool.hover(pen)
                 self.mask_hovered.emit(self.overlays.mask_at(int(pen.x), int(pen.y)))
@@ -380,8 +374,17 @@ class Canvas(QWidget):
         self._pen = pen
         if self._tool is not None and self._pressed:
             self._pressed = False
-            self._tool.release(pen)
+            self._gesture(self._tool, self._tool.release, pen)
             self.update()
+
+    def _gesture(self, tool: Tool, part: Callable[[Pen], None], pen: Pen) -> None:
+        """Do a part of a tool's gesture; an error ends the gesture and is told."""
+        try:
+            part(pen)
+        except OVEditError as error:
+            self._pressed = False
+            tool.cancel()
+            self.tool_failed.emit(error)
 
     def leaveEvent(self, event: QEvent) -> None:
         """The pointer went elsewhere."""
@@ -455,7 +458,7 @@ class Canvas(QWidget):
         if self._fit_wanted:
             self.fit()
         else:
-            self._set_view(self.view.resized(self._viewport()))
+            self._set_view(self._resized_view())
 
     def changeEvent(self, event: QEvent) -> None:
         """Follow the theme."""
@@ -479,6 +482,9 @@ class Canvas(QWidget):
     def _viewport(self) -> Size:
         ratio = self.devicePixelRatioF()
         return Size(max(1, round(self.width() * ratio)), max(1, round(self.height() * ratio)))
+
+    def _resized_view(self) -> View:
+        return self.view.resized(self._viewport(), self.devicePixelRatioF())
 
     def _set_view(self, view: View) -> None:
         if view != self.view:

@@ -29,7 +29,6 @@ Style = tuple[tuple[Colour, Colour], float]
 _PERIOD, _DASH = 12, 7
 _STYLES = 255 // _PERIOD
 """As many styles as a byte can tell apart; all further ones look like the last."""
-_CROSS = cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3))
 
 
 @dataclass(frozen=True, eq=False)
@@ -154,10 +153,16 @@ def _diagonals(size: Size) -> Array:
     return (x + y[:, None]) % np.uint8(_PERIOD) + np.uint8(1)
 
 
+def border_reach(view: View) -> int:
+    """How many device pixels an outline reaches to either side: one pixel of the widget."""
+    return max(1, round(view.ratio))
+
+
 def border_pixels(area: Overlay, view: View, device: Rect, *, thin: bool = False) -> Array | None:
     """(h, w) uint8 over a device rectangle: 255 on the border of `area`; None if there is none."""
-    # Two pixels more, so that borders go on across the rectangles that are drawn one by one.
-    around = device.padded(2)
+    reach = border_reach(view)
+    # More than the reach, so that borders go on across the rectangles that are drawn one by one.
+    around = device.padded(reach + 1)
     source = source_rect(view, around)
     coverage = area.read(source, view.level) if source else None
     if coverage is None:
@@ -166,9 +171,10 @@ def border_pixels(area: Overlay, view: View, device: Rect, *, thin: bool = False
         return None
     scaled = sample(coverage, source, view, around, border=cv2.BORDER_CONSTANT)
     _, inside = cv2.threshold(scaled, 127, 255, cv2.THRESH_BINARY)
-    outer = inside if thin else cv2.dilate(inside, _CROSS)
-    border = np.asarray(cv2.subtract(outer, cv2.erode(inside, _CROSS)), np.uint8)
-    border = np.ascontiguousarray(border[2:-2, 2:-2])
+    cross = cv2.getStructuringElement(cv2.MORPH_CROSS, (2 * reach + 1, 2 * reach + 1))
+    outer = inside if thin else cv2.dilate(inside, cross)
+    border = np.asarray(cv2.subtract(outer, cv2.erode(inside, cross)), np.uint8)
+    border = np.ascontiguousarray(border[reach + 1 : -reach - 1, reach + 1 : -reach - 1])
     return border if border.any() else None
 
 

@@ -16,7 +16,7 @@ from ovedit.document import TILE
 from ovedit.geometry import Rect
 from ovedit.ui.canvas.display_tiles import DisplayTiles, TileKey
 from ovedit.ui.canvas.frame import FrameBuffer, strips_around
-from ovedit.ui.canvas.outlines import Outlines
+from ovedit.ui.canvas.outlines import Outlines, border_reach
 from ovedit.ui.canvas.sampling import sample, source_rect
 from ovedit.ui.canvas.view import View
 
@@ -149,8 +149,9 @@ def _tiles(view: View, device: Rect) -> set[TileKey]:
 
 def _touched(view: View, rect: Rect) -> Rect:
     """The device pixels that depend on a document rectangle."""
-    # Linear sampling reaches one pixel of the level further, an outline two device pixels.
-    return view.device_rect(rect.padded(1 << view.level)).padded(2).intersect(view.viewport.rect)
+    # Linear sampling reaches one pixel of the level further, and an outline has its width.
+    sampled = view.device_rect(rect.padded(1 << view.level))
+    return sampled.padded(border_reach(view) + 1).intersect(view.viewport.rect)
 
 
 def _device_rect(view: View, key: TileKey) -> Rect:

@@ -19,12 +19,14 @@ class View:
     """A document of size `document` shown in a viewport of `viewport` device pixels.
 
     affine maps document pixels to device pixels; its scale is the zoom, 1.0 being 100 %. The shift
-    is whole device pixels, so that a pan moves what is drawn without redrawing it.
+    is whole device pixels, so that a pan moves what is drawn without redrawing it. ratio: device
+    pixels per pixel of the widget, 2.0 on a screen of high density.
     """
 
     document: Size
     viewport: Size
     affine: Affine = field(default_factory=Affine)
+    ratio: float = 1.0
 
     @property
     def zoom(self) -> float:
@@ -41,10 +43,13 @@ class View:
 
     @property
     def fit_zoom(self) -> float:
-        """The zoom at which all of the document is seen with a margin; never above 100 %."""
+        """The zoom at which all of the document is seen with a margin.
+
+        Never above 100 % of the widget's pixels: a small picture looks as large on any screen.
+        """
         margin = 0.94
         return min(
-            1.0,
+            self.ratio,
             margin * self.viewport.width / max(1, self.document.width),
             margin * self.viewport.height / max(1, self.document.height),
         )
@@ -84,6 +89,7 @@ class View:
         room = View(
             self.document,
             Size(self.viewport.width, max(1, self.viewport.height - lower_margin)),
+            ratio=self.ratio,
         )
         scale = max(MIN_ZOOM, room.fit_zoom)
         return self._at(
@@ -112,17 +118,17 @@ class View:
         """Moved by device pixels; a quarter of the picture always stays in sight."""
         return self._at(self.zoom, self.affine.dx + dx, self.affine.dy + dy)
 
-    def resized(self, viewport: Size) -> View:
+    def resized(self, viewport: Size, ratio: float | None = None) -> View:
         """The same place in the middle of a viewport of another size."""
         dx = (viewport.width - self.viewport.width) / 2
         dy = (viewport.height - self.viewport.height) / 2
         moved = Affine(self.zoom, round(self.affine.dx + dx), round(self.affine.dy + dy))
-        return View(self.document, viewport, moved)
+        return View(self.document, viewport, moved, ratio or self.ratio)
 
     def _at(self, scale: float, dx: float, dy: float) -> View:
         dx = _keep_in_sight(dx, self.document.width * scale, self.viewport.width)
         dy = _keep_in_sight(dy, self.document.height * scale, self.viewport.height)
-        return View(self.document, self.viewport, Affine(scale, round(dx), round(dy)))
+        return View(self.document, self.viewport, Affine(scale, round(dx), round(dy)), self.ratio)
 
 
 def _keep_in_sight(shift: float, length: float, room: float) -> float:

@@ -41,7 +41,6 @@ class ToolOptions:
     hardness: float = 0.8
     opacity: float = 1.0
     subtract: bool = False
-    snap: bool = False
     tolerance: int = 32
     contiguous: bool = True
     colour: tuple[int, int, int] = (20, 20, 20)

@@ -83,15 +83,7 @@ class BrushTool(Tool):
             transaction.rollback()
 
     def key(self, key: int) -> bool:
-        """[ and ] size the brush, with larger steps for larger brushes; Esc takes it back."""
-        if key in (Qt.Key.Key_BracketLeft, Qt.Key.Key_BracketRight):
-            step = 1.15 if key == Qt.Key.Key_BracketRight else 1 / 1.15
-            size = self.host.options.size * step
-            self.host.options.size = min(
-                2000.0, max(1.0, round(size + (0.5 if step > 1 else -0.5)))
-            )
-            self.host.options_changed()
-            return True
+        """Esc takes the stroke back."""
         if key == Qt.Key.Key_Escape and self._transaction is not None:
             self.cancel()
             return True

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from PySide6.QtCore import QPoint, QPointF, Qt
+from PySide6.QtCore import QCoreApplication, QEvent, QPoint, QPointF, Qt
+from PySide6.QtGui import QMouseEvent
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 
@@ -93,7 +94,11 @@ class Hands:
         QTest.mousePress(self.canvas, LEFT, keys, self.at(x, y))
 
     def move(self, x: float, y: float) -> None:
-        QTest.mouseMove(self.canvas, self.at(x, y))
+        # Not `QTest.mouseMove`: that moves the platform's cursor, whose events come when they like.
+        at = QPointF(self.at(x, y))
+        none, globally = Qt.MouseButton.NoButton, self.canvas.mapToGlobal(at)
+        event = QMouseEvent(QEvent.Type.MouseMove, at, globally, none, none, NO_KEYS)
+        QCoreApplication.sendEvent(self.canvas, event)
 
     def release(self, x: float, y: float, keys: Qt.KeyboardModifier = NO_KEYS) -> None:
         QTest.mouseRelease(self.canvas, LEFT, keys, self.at(x, y))

@@ -295,17 +295,6 @@ def test_a_picture_can_be_shown_in_place_of_the_documents(shown: Canvas) -> None
     assert np.array_equal(picture(shown), before)
 
 
-def test_the_crop_frame_is_drawn_around_its_rectangle(shown: Canvas) -> None:
-    before = picture(shown)
-    shown.show_crop(Rect(260, 220, 80, 60))
-    rows, columns = np.nonzero((picture(shown) != before).any(-1))
-    first, last = shown.widget_point(260, 220), shown.widget_point(340, 280)
-    assert columns.min() == pytest.approx(first.x(), abs=3)
-    assert rows.max() == pytest.approx(last.y(), abs=3)
-    shown.show_crop(None)
-    assert np.array_equal(picture(shown), before)
-
-
 def test_dashes_move_only_where_they_may(canvas: Canvas, qtbot: QtBot) -> None:
     document = document_of(Size(300, 240), masks=1)
     document.set_current(masks=(document.masks[0].id,))
@@ -374,3 +363,14 @@ def test_on_a_dense_screen_100_percent_is_a_device_pixel_for_each_pixel() -> Non
         check=False,
     )
     assert done.returncode == 0, done.stderr
+
+
+def test_another_button_pressed_in_a_gesture_starts_nothing(shown: Canvas, qtbot) -> None:
+    at = shown.rect().center()
+    before = shown.view
+    qtbot.mousePress(shown, Qt.MouseButton.LeftButton, pos=at)
+    qtbot.mousePress(shown, Qt.MouseButton.MiddleButton, pos=at)
+    qtbot.mouseRelease(shown, Qt.MouseButton.LeftButton, pos=at)
+    qtbot.mouseRelease(shown, Qt.MouseButton.MiddleButton, pos=at)
+    assert not shown.document.busy
+    assert shown.view == before

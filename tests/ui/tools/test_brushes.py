@@ -189,18 +189,6 @@ def test_strokes_off_the_picture_change_nothing(bench: Make) -> None:
     assert len(b.document.history.steps) == steps
 
 
-@pytest.mark.parametrize(("key", "grows"), [("BracketRight", True), ("BracketLeft", False)])
-def test_brackets_size_the_brush(bench: Make, key: str, grows: bool) -> None:
-    b = bench(BrushTool, document_of(SIZE))
-    sizes = [b.host.options.size]
-    for _ in range(5):
-        b.hands.key(getattr(Qt.Key, f"Key_{key}"))
-        sizes.append(b.host.options.size)
-    assert sizes == sorted(sizes, reverse=not grows)
-    assert len(set(sizes)) == len(sizes)
-    assert b.host.told == 5
-
-
 def test_the_heading_says_what_is_painted_on(bench: Make) -> None:
     b = bench(BrushTool, document_of(SIZE, masks=1))
     assert b.tool.heading == "Brush"
