@@ -58,7 +58,9 @@ class AboutDialog(FormDialog):
         form = self.form()
         form.setVerticalSpacing(6)
         for name, licence, address in LICENCES:
-            link = self._rich(f'{licence} · <a href="{address}">{address.removeprefix("https://")}</a>')
+            link = self._rich(
+                f'{licence} · <a href="{address}">{address.removeprefix("https://")}</a>'
+            )
             link.setAccessibleName(f"{name}, {licence}")
             # Without it, a full column is squeezed until the descenders go.
             link.setMinimumHeight(link.sizeHint().height())
