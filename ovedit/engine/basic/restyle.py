@@ -18,6 +18,7 @@ from ovedit.engine.basic import wish as wishes
 from ovedit.engine.basic.grain import Grain, grain_of, sheen_of
 from ovedit.engine.basic.materials import Finish, Paint, lab_of, paint_of
 from ovedit.engine.basic.surface import Surface, analyse, surroundings
+from ovedit.engine.basic.variety import Variety
 from ovedit.engine.basic.wish import Wish
 from ovedit.engine.basic.wording import quoted
 from ovedit.engine.protocols import CancelToken, Progress
@@ -145,6 +146,7 @@ class _Painter:
     sheen: Grain
     around: Floats | None
     chroma: tuple[float, float]
+    variety: Variety
 
     def strip(self, lab: Floats, top: int, bottom: int) -> Floats:
         """New Lab (rows, W, 3) for the crop's rows `top` to `bottom`, `lab` being the old."""
@@ -152,7 +154,9 @@ class _Painter:
             lab = self._finished(self.wish.finish, lab, top, bottom)
         elif self.paint is not None:
             lab = self._dyed(self.paint, lab, top, bottom)
-        return _adjusted(lab, self.wish, self.surface.middle) if self.wish.adjusts else lab
+        if self.wish.adjusts:
+            lab = _adjusted(lab, self.wish, self.surface.middle, self.variety)
+        return lab
 
     def _field(self, field: Floats, top: int, bottom: int) -> Floats:
         return self.surface.rows(field, top, bottom)
@@ -164,10 +168,12 @@ class _Painter:
     def _dyed(self, paint: Paint, lab: Floats, top: int, bottom: int) -> Floats:
         middle = self.surface.middle
         wanted = float(np.clip(middle, paint.low, paint.high))
+        wanted = self.variety.middle(wanted, paint.low, paint.high)
         light = lab[..., 0]
         base = self._base(light, top, bottom)
         new = _bend(base, middle, wanted) + (light - base) * _slope(middle, wanted)
-        name = lab_of(paint.rgb)
+        new = self.variety.shaded(new, wanted)
+        name = self.variety.pigment(lab_of(paint.rgb))
         amount = _room(new, float(name[0]))
         # Neutral dyes leave no trace of the old hues.
         spread = np.float32(0.25 * min(1.0, float(np.hypot(name[1], name[2])) / 40))
@@ -188,8 +194,12 @@ class _Painter:
             wanted = middle + finish.pull * (finish.lightness - middle)
         if self.paint is not None:
             wanted = float(np.clip(wanted, self.paint.low, self.paint.high))
+            wanted = self.variety.middle(wanted, self.paint.low, self.paint.high)
+        else:
+            wanted = self.variety.middle(wanted)
         body = _bend(base, middle, wanted)
-        body = _kneed(wanted + finish.shade * (body - wanted), wanted + 14)
+        body = self.variety.shaded(wanted + finish.shade * (body - wanted), wanted)
+        body = _kneed(body, wanted + 14)
         if finish.polish:
             # A mirror shows a slight turn of a face as a large step of light.
             turn = np.tanh((base - middle) / np.float32(max(0.22 * (s.high - s.low), 5.0)))
@@ -206,7 +216,8 @@ class _Painter:
         if finish.reflect:
             shine += finish.reflect * _sky_over_ground(ny + 0.25 * nx)
         if finish.sheen:
-            wave = np.sin((base - middle) * np.float32(2 * np.pi / max(s.high - s.low, 24.0)))
+            turns = (base - middle) * np.float32(2 * np.pi / max(s.high - s.low, 24.0))
+            wave = np.sin(turns + np.float32(self.variety.phase))
             shine += self.sheen.at(top, 0, angle) - np.float32(0.55 * finish.sheen) * wave
         if finish.rim:
             shine += finish.rim * edge * (np.clip(facing, 0, 1) * 1.5 - 0.2)
@@ -223,16 +234,16 @@ class _Painter:
     ) -> Floats:
         new = _shoulder(body + shine)
         if self.paint is not None:
-            name = lab_of(self.paint.rgb)
+            name = self.variety.pigment(lab_of(self.paint.rgb))
             amount = _room(new, float(name[0]))
             a, b = amount * name[1], amount * name[2]
         elif finish.ramp is not None:
-            a, b = finish.ramp.chroma(new)
+            a, b = self.variety.coloured(*finish.ramp.chroma(new))
             a = a + finish.keep_chroma * lab[..., 1]
             b = b + finish.keep_chroma * lab[..., 2]
         else:
             amount = finish.keep_chroma * _room(new, self.surface.middle)
-            a, b = amount * self.chroma[0], amount * self.chroma[1]
+            a, b = self.variety.coloured(amount * self.chroma[0], amount * self.chroma[1])
         mortar = self.grain.mortar_at(top, 0, *new.shape)
         if mortar is not None:
             joint = _shoulder(0.62 * new + 30)
@@ -280,7 +291,8 @@ def _painter(wish: Wish, lab: Floats, mask: NDArray[np.uint8], seed: int,
     inside = mask[::step, ::step] > 127
     sample = lab[::step, ::step][inside] if inside.any() else lab[mask > 0]
     chroma = (float(np.median(sample[:, 1])), float(np.median(sample[:, 2])))
-    return _Painter(wish, surface, paint_, grain, sheen, around, chroma)
+    variety = Variety.of(seed)
+    return _Painter(wish, surface, paint_, grain, sheen, around, chroma, variety)
 
 
 def _bend(light: Floats, old: float, new: float) -> Floats:
@@ -329,18 +341,23 @@ def _sky_over_ground(down: Floats) -> Floats:
     return (sky - 0.6 * horizon + ground).astype(np.float32)
 
 
-def _adjusted(lab: Floats, wish: Wish, middle: float) -> Floats:
+def _adjusted(lab: Floats, wish: Wish, middle: float, variety: Variety) -> Floats:
     light, a, b = lab[..., 0], lab[..., 1], lab[..., 2]
+    amount = variety.amount
     if wish.brightness:
-        target = float(np.clip(middle + wish.brightness * (6 + 0.14 * middle), 4, 96))
-        light = _bend(light, middle, target)
+        change = amount * wish.brightness * (6 + 0.14 * middle)
+        light = _bend(light, middle, float(np.clip(middle + change, 4, 96)))
     if wish.contrast:
-        light = _shoulder(middle + (light - middle) * np.float32(1.35**wish.contrast))
+        light = _shoulder(middle + (light - middle) * np.float32(1.35 ** (amount * wish.contrast)))
     if wish.saturation:
-        share = np.float32(1 + 0.4 * wish.saturation if wish.saturation > 0 else
-                           max(0.0, 1 + 0.55 * wish.saturation))  # fmt: skip
+        change = amount * wish.saturation
+        share = np.float32(1 + 0.4 * change if change > 0 else max(0.0, 1 + 0.55 * change))
         a, b = a * share, b * share
     if wish.warmth:
-        room = _room(light, 55.0)
-        a, b = a + room * np.float32(4 * wish.warmth), b + room * np.float32(15 * wish.warmth)
+        room = _room(light, 55.0) * np.float32(amount * wish.warmth)
+        a, b = a + 4 * room, b + 15 * room
+    if wish.finish is None and wish.colour is None:
+        if not wish.brightness:
+            light = _bend(light, middle, middle + 0.5 * (variety.middle(middle) - middle))
+        light = variety.shaded(light, middle)
     return np.stack([light, a, b], -1)

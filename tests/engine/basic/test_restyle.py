@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import combinations
 from pathlib import Path
 
 import cv2
@@ -154,6 +155,41 @@ def test_the_same_seed_paints_the_same_grain(suit: tuple[Bytes, Bytes]) -> None:
     first, again, other = (ask(image, mask, "marble", seed=seed) for seed in (3, 3, 4))
     assert np.array_equal(first.pixels, again.pixels)
     assert not np.array_equal(first.pixels, other.pixels)
+
+
+@pytest.mark.parametrize(
+    ("phrase", "prompt"),
+    [
+        ("suit", "red"),
+        ("suit", "white"),
+        ("suit", "navy blue"),
+        ("suit", "metal"),
+        ("tree", "golden"),
+        ("grass", "snow"),
+        ("suit", "brighter"),
+        ("suit", "greyscale"),
+    ],
+)
+def test_variations_are_seen_to_differ(suit: tuple[Bytes, Bytes], phrase: str, prompt: str) -> None:
+    image, mask = suit
+    looks = [painted(ask(image, mask, prompt, phrase, seed=seed), mask) for seed in (0, 1, 2, 3, 4)]
+    again = painted(ask(image, mask, prompt, phrase, seed=4), mask)
+    assert np.array_equal(looks[4], again)
+    differences = [
+        float(np.linalg.norm(first - second, axis=1).mean())
+        for first, second in combinations(looks, 2)
+    ]
+    assert min(differences) > 0.25, "no two are alike"
+    assert np.median(differences) > 1.5, "most differ at a glance"
+
+
+def test_a_variation_still_goes_by_the_name_of_its_colour(suit: tuple[Bytes, Bytes]) -> None:
+    image, mask = suit
+    for seed in range(1, 9):
+        after = painted(ask(image, mask, "green", seed=seed), mask)
+        angle = np.degrees(np.arctan2(np.median(after[:, 2]), np.median(after[:, 1]))) % 360
+        assert abs(angle - 145) < 25
+        assert 25 < np.median(after[:, 0]) < 75
 
 
 def test_the_result_covers_alpha_exactly_and_follows_the_mask(bench: tuple[Bytes, Bytes]) -> None:
