@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from ovedit.errors import OVEditError
 
 if TYPE_CHECKING:
-    pass
+    from ovedit.ui.main_window import MainWindow
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -38,7 +38,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     window.show()
     QTimer.singleShot(0, lambda: window.commands.run(lambda c: c.offer_recovery()))
     if files:
-        window.commands.run(lambda c: c.open_path(Path(files[0])))
+        window.commands.run(lambda c: c.open_paths([Path(file) for file in files]))
     code = app.exec()
     if not window.engines_stopped:
         # An engine that does not listen still runs; everything is saved, and Qt would abort when
@@ -49,7 +49,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     return code
 
 
-def build_window():
+def build_window() -> MainWindow:
     """A main window with its session, its model service and the engines there are."""
     from ovedit import settings as settings_file
     from ovedit.engine.registry import default_registry

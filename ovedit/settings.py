@@ -48,7 +48,7 @@ class Settings:
     jpeg_quality, webp_quality: 1 to 100, offered when exporting.
     overlay_opacity: fill of a class mask on the canvas, 0 to 1.
     recent_files: newest first.
-    recent_prompts: newest first.
+    recent_prompts, recent_words: phrases and words for edits, newest first.
     engine_options: per engine, options by name, handed to it with every request.
     unknown: top-level keys of the file that this version does not know; saved again untouched.
     """
@@ -65,6 +65,7 @@ class Settings:
     overlay_opacity: float = _within(0.35, 0.0, 1.0)
     recent_files: tuple[str, ...] = ()
     recent_prompts: tuple[str, ...] = ()
+    recent_words: tuple[str, ...] = ()
     engine_options: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     unknown: Mapping[str, Any] = field(default_factory=dict)
 

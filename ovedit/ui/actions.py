@@ -181,7 +181,7 @@ ACTIONS: tuple[ActionSpec, ...] = (
     ActionSpec(
         "crop",
         "&Image",
-        "&Crop to selection",
+        "Selection as &new picture",
         Commands.crop,
         icon="crop",
         tip="Open what is selected as a document of its own",
@@ -278,6 +278,22 @@ ACTIONS: tuple[ActionSpec, ...] = (
         "Run the edit again with another seed",
         lambda c: c.edit_layer_id != "",
     ),
+    ActionSpec(
+        "edit-mask",
+        "&Layer",
+        "Mask of ed&it",
+        Commands.edit_mask,
+        tip="Make a class mask of what the edit was run on, to correct it",
+        when=lambda c: c.edit_layer_id != "",
+    ),
+    ActionSpec(
+        "run-with-mask",
+        "&Layer",
+        "Run again with class mas&k",
+        lambda c: c.run_again(with_masks=True),
+        tip="Run the edit again inside the masks in hand",
+        when=lambda c: c.edit_layer_id != "" and bool(c.mask_ids),
+    ),
     ActionSpec("select-all", "&Select", "&All", Commands.select_all, "Ctrl+A", when=_open),
     ActionSpec("deselect", "&Select", "&None", Commands.deselect, "Ctrl+D", when=_selection),
     ActionSpec(
@@ -323,7 +339,7 @@ ACTIONS: tuple[ActionSpec, ...] = (
         "Return | Enter",
         "check",
         "This is what is meant",
-        _mask,
+        lambda c: c.has_undecided,
         canvas_only=True,
     ),
     ActionSpec(

@@ -22,7 +22,7 @@ from ovedit.engine.requests import (
     Request,
     SegmentResult,
 )
-from ovedit.errors import CannotDoError, NothingFoundError, OVEditError
+from ovedit.errors import OVEditError
 from ovedit.geometry import Rect
 from ovedit.service.jobs import Job, JobFailure, JobProgress, JobResult, Where, new_job_id
 from ovedit.service.model_service import ModelService
@@ -31,11 +31,11 @@ from ovedit.ui.job_list import JobList
 from ovedit.ui.messages import Message
 from ovedit.ui.session import Session
 from ovedit.workflows import edit, points, segment
-from ovedit.workflows.coverage import shown_thing
+from ovedit.workflows.coverage import shown_thing, union_of
 
 _RETRY_MS = 50
 _BUTTON_GUESS = ("Show best guess", "use-guess")
-_BUTTON_ENGINES = ("Better engines", "better-engines")
+_BUTTON_HELD = ("Add it", "add-held")
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,6 +52,7 @@ class _Errand:
     """What to do with a job's answer, and the document that it is for."""
 
     document: Document
+    could_redo: bool = False
     apply: Callable[[object], None] = lambda _result: None
 
 
@@ -79,6 +80,7 @@ class Assistant(QObject):
         self._seed = 0
         self._preparing = Background(self)
         self._answers: deque[tuple[_Errand, object]] = deque()
+        self._held: list[tuple[_Errand, object]] = []
         self._retry = QTimer(self, singleShot=True, interval=_RETRY_MS)
         self._retry.timeout.connect(self._hand_over)
         session.document_changed.connect(self._document_changed)
@@ -194,14 +196,15 @@ class Assistant(QObject):
 
         self._try(ask)
 
-    def run_again(self, layer_id: str, *, vary: bool = False) -> None:
-        """Make an edit layer anew as it was, or with another seed."""
+    def run_again(self, layer_id: str, *, vary: bool = False, mask_ids: Sequence[str] = ()) -> None:
+        """Make an edit layer anew: as it was, with another seed, or inside other masks."""
         document = self._session.document
         if document is None:
             return
 
         def prepare(state: DocumentState) -> list[_Question]:
-            plan = edit.plan_rerun(state, layer_id)
+            mask = union_of(state, mask_ids) if mask_ids else None
+            plan = edit.plan_rerun(state, layer_id, mask=mask)
             if vary:
                 plan = edit.plan_variations(plan, 1)[0]
 
@@ -217,6 +220,13 @@ class Assistant(QObject):
             self._submit(document, [f"{'Vary' if vary else 'Run again'}: {name}"], prepare)
 
         self._try(ask)
+
+    def add_held(self) -> None:
+        """Apply the answers that came after something was undone: what was undone is given up."""
+        held, self._held = self._held, []
+        for errand, result in held:
+            if errand.document is self._session.document:
+                self._try(lambda errand=errand, result=result: errand.apply(result))
 
     def use_guess(self) -> None:
         """Take the engine's best guess for the phrase that was not found."""
@@ -275,14 +285,15 @@ class Assistant(QObject):
         """
         state, revision, engine = document.snapshot(), document.revision, self.engine.name
         numbers = [new_job_id() for _ in titles]
-        self._errands |= {number: _Errand(document) for number in numbers}
+        could_redo = document.can_redo
+        self._errands |= {number: _Errand(document, could_redo) for number in numbers}
         self._list.add(dict(zip(numbers, titles, strict=True)))
 
         def ready(questions: list[_Question]) -> None:
             for number, title, question in zip(numbers, titles, questions, strict=True):
                 if number not in self._errands:
                     continue
-                self._errands[number] = _Errand(document, question.apply)
+                self._errands[number] = _Errand(document, could_redo, question.apply)
                 job = Job(title, question.engine or engine, question.request, revision, tag, number)
                 try:
                     self._service.submit(job, where)
@@ -303,6 +314,8 @@ class Assistant(QObject):
             assert isinstance(result, EditResult)
             before = document.current_layer_id
             layer_id = edit.apply_edit(document, plan, result, visible=not landed)
+            # The masks used are hidden now: a brush must not go on working on them unseen.
+            document.set_current(masks=())
             if landed:
                 document.set_current(layer=before)
             landed.append(layer_id)
@@ -348,10 +361,7 @@ class Assistant(QObject):
     def _failed(self, failure: JobFailure) -> None:
         if self._end(failure.id) is None:
             return
-        buttons = ()
-        if isinstance(failure.error, CannotDoError | NothingFoundError):
-            buttons = (_BUTTON_ENGINES,)
-        self.said.emit(Message.of(failure.error, *buttons))
+        self.said.emit(Message.of(failure.error))
 
     def _cancelled(self, job: Job) -> None:
         self._end(job.id)
@@ -371,6 +381,11 @@ class Assistant(QObject):
                 # A stroke is under way: it must stay one step of its own.
                 self._retry.start()
                 return
+            elif errand.document.can_redo and not errand.could_redo:
+                # Applied now, it would take the undone steps away for good: that is not ours to do.
+                self._held.append(self._answers.popleft())
+                text = "The answer is here, but you have undone steps since; adding it drops those."
+                self.said.emit(Message(text, "warning", (_BUTTON_HELD,)))
             else:
                 self._answers.popleft()
                 self._try(lambda errand=errand, result=result: errand.apply(result))
@@ -378,6 +393,7 @@ class Assistant(QObject):
     def _document_changed(self) -> None:
         """Nobody waits any more for what was asked about a document that is closed."""
         self._guess, self._clicked = None, ((), "")
+        self._held.clear()
         for number, errand in tuple(self._errands.items()):
             if errand.document is not self._session.document:
                 self.cancel(str(number))
@@ -388,12 +404,11 @@ class Assistant(QObject):
         outcome = segment.apply_segmentation(document, result)
         missing = next((phrase for phrase in outcome.phrases if not phrase.found), None)
         self._guess = missing if missing is not None and missing.guesses else None
-        text = " ".join(outcome.messages)
         if missing is not None:
             buttons = (_BUTTON_GUESS,) if self._guess is not None else ()
-            self.said.emit(Message(text, "warning", (*buttons, _BUTTON_ENGINES)))
-        elif text:
-            self.said.emit(Message(text))
+            self.said.emit(Message(missing.message, "warning", buttons))
+        elif outcome.messages:
+            self.said.emit(Message(outcome.messages[0]))
         self.selected.emit(outcome.mask_ids)
 
 

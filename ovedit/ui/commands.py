@@ -154,6 +154,18 @@ class Commands:
         """Open a file; when it has been read, ask about changes that are not saved."""
         self._window.session.open(path, self.may_close)
 
+    def open_paths(self, paths: Sequence[Path]) -> None:
+        """Open the first of several files, and say what becomes of the others."""
+        first, *others = paths
+
+        def tell() -> None:
+            if others:
+                names = ", ".join(path.name for path in others)
+                text = f"One document is open at a time: {names} was not opened."
+                self._window.tell(Message(text, "warning"))
+
+        self._window.session.open(first, self.may_close, tell)
+
     def open_sample(self) -> None:
         """Open the sample picture."""
         self.open_path(resource_path(*SAMPLE))
@@ -300,7 +312,10 @@ class Commands:
 
     def _folder(self) -> str:
         recent = self._window.session.settings.recent_files
-        return str(Path(recent[0]).parent) if recent else str(Path.home())
+        # The sample lies among the program's own files: nothing should be saved beside it.
+        own = resource_path(SAMPLE[0])
+        folders = [Path(path).parent for path in recent if not Path(path).is_relative_to(own)]
+        return str(folders[0]) if folders else str(Path.home())
 
     # -- edit ------------------------------------------------------------------------------------
 
@@ -459,9 +474,28 @@ class Commands:
         """Show all of the layer again."""
         layers.remove_alpha_mask(self._open, self._layer.id)
 
-    def run_again(self, *, vary: bool = False) -> None:
-        """Run the edit of the layer in hand again."""
-        self._window.assistant.run_again(self.edit_layer_id, vary=vary)
+    def run_again(self, *, vary: bool = False, with_masks: bool = False) -> None:
+        """Run the edit in hand again: as it was, varied, or inside the masks in hand."""
+        masks = self.mask_ids if with_masks else ()
+        self._window.assistant.run_again(self.edit_layer_id, vary=vary, mask_ids=masks)
+
+    def edit_mask(self) -> None:
+        """Make a class mask of what the edit in hand was run on, to correct it and run it again."""
+        document, layer = self._open, self._layer
+        recipe = layer.recipe if isinstance(layer, EditLayer) else None
+        if recipe is None:
+            raise DocumentError(f"“{layer.name}” is not an edit.", "Choose an edit layer.")
+        mask_id = mask_ops.add_mask(
+            document, recipe.mask.array(), label=recipe.phrase or layer.name, name="Mask of edit"
+        )
+        document.set_current(masks=(mask_id,))
+        self._window.use_tool("brush")
+
+    @property
+    def has_undecided(self) -> bool:
+        """Whether a mask in hand is not accepted yet."""
+        document = self.document
+        return document is not None and any(not mask.accepted for mask in document.current_masks)
 
     # -- selection -------------------------------------------------------------------------------
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QEvent, QObject, QPoint
+from PySide6.QtCore import QEvent, QObject, QPoint, Qt
+from PySide6.QtGui import QFocusEvent
 
 from ovedit.document import BlendMode, Document, Transaction
 from ovedit.errors import OVEditError
@@ -128,9 +129,14 @@ class DockEdits(QObject):
             document.set_current(layer=ids[0], masks=())
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        """Going to the layers puts the layer in hand: brushes work on its pixels, not on a mask."""
+        """A click into the layers puts the layer in hand: brushes work on it, not on a mask."""
         document = self._window.session.document
-        if event.type() is QEvent.Type.FocusIn and document is not None:
+        clicked = (
+            isinstance(event, QFocusEvent)
+            and event.type() is QEvent.Type.FocusIn
+            and event.reason() is Qt.FocusReason.MouseFocusReason
+        )
+        if clicked and document is not None:
             document.set_current(masks=())
         return False
 

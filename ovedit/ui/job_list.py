@@ -9,6 +9,9 @@ from PySide6.QtCore import QObject, Signal
 
 from ovedit.ui.panels.jobs import JobView
 
+_TELLING = 0.05
+"""Before this share is done, an estimate of the time left says nothing."""
+
 
 class JobList(QObject):
     """Signals: changed(tuple[JobView, ...]), the running one first."""
@@ -41,7 +44,10 @@ class JobList(QObject):
         """Show a job otherwise; one that is not listed stays so."""
         view = self._views.get(job_id)
         if view is not None:
-            self._views[job_id] = replace(view, **changes)
+            view = replace(view, **changes)
+            if view.fraction is None or view.fraction < _TELLING:
+                view = replace(view, seconds_left=None)
+            self._views[job_id] = view
             self.changed.emit(self.views)
 
     def remove(self, job_id: int) -> bool:

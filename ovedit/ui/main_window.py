@@ -18,7 +18,7 @@ from PySide6.QtWidgets import (
 
 from ovedit.document import BlendMode, Document
 from ovedit.engine.protocols import Preview
-from ovedit.engine.requests import Point
+from ovedit.engine.requests import EditKind, Point
 from ovedit.errors import OVEditError
 from ovedit.geometry import Rect
 from ovedit.service.model_service import ModelService
@@ -77,7 +77,8 @@ class MainWindow(QMainWindow):
         self._refresh_timer = QTimer(self, singleShot=True, interval=0)
         self._refresh_timer.timeout.connect(self._refresh)
         self._connect()
-        self.prompt.set_history(tuple(reversed(session.settings.recent_prompts)))
+        kept = session.settings
+        self.prompt.set_history(kept.recent_prompts[::-1], kept.recent_words[::-1])
         self.use_tool("brush")
         self.use_settings()
         self._show_document()
@@ -221,6 +222,7 @@ class MainWindow(QMainWindow):
         self.start.files_dropped.connect(lambda paths: self._open_files(paths))
         self.tool_column.chosen.connect(self.use_tool)
         self.options_bar.changed.connect(self.canvas.update)
+        self.options_bar.engine_chosen.connect(self._use_engine)
         self.options_bar.snap_requested.connect(
             lambda: self.commands.run(lambda c: c.change_masks("snap_to_edges"))
         )
@@ -390,18 +392,15 @@ class MainWindow(QMainWindow):
             self.status.show_hint(tool.hint if self.session.document is not None else "")
 
     def _show_engine(self) -> None:
-        engine = self.assistant.engine
-        menu = QMenu(self)
-        for info in self.assistant.engines:
-            action = menu.addAction(info.title)
-            action.setCheckable(True)
-            action.setChecked(info.name == engine.name)
-            action.setToolTip(info.good_at)
-            action.triggered.connect(lambda _on=False, name=info.name: self._use_engine(name))
-        menu.setToolTipsVisible(True)
-        self.options_bar.set_engine(f"{engine.title} · {self.session.settings.preset}", menu)
+        engine, engines = self.assistant.engine, self.assistant.engines
+        self.options_bar.show_engines(engines, engine, self.session.settings.preset)
         self.status.show_engine(engine.title)
         self.prompt.set_engine_hint(engine.good_at)
+        cannot = f"{engine.title} does not do this."
+        known = bool(engines)
+        self.prompt.set_kinds(
+            {str(kind): cannot if known and kind not in engine.edits else "" for kind in EditKind}
+        )
 
     def _use_engine(self, name: str) -> None:
         self.session.change_settings(self.session.settings.changed(engine=name))
@@ -446,16 +445,19 @@ class MainWindow(QMainWindow):
             self.tour.end()
         elif key == "use-guess":
             self.assistant.use_guess()
-        elif key == "better-engines":
-            self.options_bar.engine.showMenu()
+        elif key == "add-held":
+            self.assistant.add_held()
 
     def _keep_prompts(self, phrases: tuple[str, ...], words: tuple[str, ...]) -> None:
-        newest = tuple(reversed(phrases))
-        self.session.change_settings(self.session.settings.changed(recent_prompts=newest))
+        self.session.change_settings(
+            self.session.settings.changed(
+                recent_prompts=tuple(reversed(phrases)), recent_words=tuple(reversed(words))
+            )
+        )
 
     def _open_files(self, paths: Sequence[str]) -> None:
         if paths:
-            self.commands.run(lambda c: c.open_path(Path(paths[0])))
+            self.commands.run(lambda c: c.open_paths([Path(path) for path in paths]))
 
     def closeEvent(self, event: QCloseEvent) -> None:
         """Ask about changes, stop the engines, keep the window's layout."""

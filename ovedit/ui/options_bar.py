@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QColor
+from PySide6.QtGui import QColor, QResizeEvent
 from PySide6.QtWidgets import (
     QColorDialog,
     QHBoxLayout,
@@ -15,6 +17,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from ovedit.engine.protocols import EngineInfo
 from ovedit.ui.icons import icon
 from ovedit.ui.tools import Tool, ToolOptions
 from ovedit.ui.widgets.basics import Swatch, label, set_role
@@ -22,18 +25,21 @@ from ovedit.ui.widgets.buttons import CheckBox, MenuButton
 from ovedit.ui.widgets.slider import LabelledSlider
 
 HEIGHT = 40
+_MARGIN = 10
+_GIVE_WAY = ("opacity", "contiguous", "hardness", "snap", "tolerance", "subtract")
+"""The parts that a narrow window does without, the first one first: all are in reach elsewhere."""
 
 
 class OptionsBar(QToolBar):
     """Shows and changes the `ToolOptions` that all tools share.
 
     Signals: changed() after an option changed here; snap_requested() for the button that moves the
-    mask onto edges; better_engines_requested() from the engine's menu.
+    mask onto edges; engine_chosen(name) from the engine's menu.
     """
 
     changed = Signal()
     snap_requested = Signal()
-    better_engines_requested = Signal()
+    engine_chosen = Signal(str)
 
     def __init__(self, options: ToolOptions) -> None:
         super().__init__("Tool options")
@@ -42,6 +48,7 @@ class OptionsBar(QToolBar):
         self.setFloatable(False)
         self.setFixedHeight(HEIGHT)
         self._options = options
+        self._wanted: set[str] = set()
         row = QWidget()
         self._row = QHBoxLayout(row)
         self._row.setContentsMargins(4, 0, 4, 0)
@@ -53,9 +60,14 @@ class OptionsBar(QToolBar):
         self._row.addStretch(1)
         self.engine = MenuButton("Engine")
         self.engine.setToolTip("The engine that selects and edits")
+        self._engine_menu = QMenu(self.engine)
+        self._engine_menu.setToolTipsVisible(True)
+        self.engine.setMenu(self._engine_menu)
         self._row.addWidget(self.engine)
         self.addWidget(row)
         row.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
+        # Its own, not that of all parts together: in a narrow window some of them give way.
+        row.setMinimumWidth(1)
 
     def _build(self) -> None:
         size = LabelledSlider("Size", 1, 2000, unit="px", curve=3.0)
@@ -115,9 +127,24 @@ class OptionsBar(QToolBar):
             shown -= {"colour"}
             if shown & {"size", "subtract"}:
                 shown.add("snap")
-        for name, part in self._parts.items():
-            part.setVisible(name in shown)
+        self._wanted = shown
+        self._make_room()
         self.refresh()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Show what there is room for."""
+        super().resizeEvent(event)
+        self._make_room()
+
+    def _make_room(self) -> None:
+        """Show the parts that are wanted, less those that there is no room for."""
+        for name, part in self._parts.items():
+            part.setVisible(name in self._wanted)
+        for name in _GIVE_WAY:
+            self._row.invalidate()
+            if self._row.sizeHint().width() <= self.width() - 2 * _MARGIN:
+                break
+            self._parts[name].hide()
 
     def refresh(self) -> None:
         """Show the options as they are now."""
@@ -131,13 +158,18 @@ class OptionsBar(QToolBar):
         self._erase.setChecked(options.subtract)
         self._swatch.set_colour(QColor(*options.colour).name())
 
-    def set_engine(self, title: str, menu: QMenu) -> None:
+    def show_engines(self, engines: Sequence[EngineInfo], used: EngineInfo, preset: str) -> None:
         """Name the engine in use, with a menu of what there is."""
-        self.engine.setText(f"Engine: {title}")
-        before = self.engine.menu()
-        self.engine.setMenu(menu)
-        if before is not None:
-            before.deleteLater()
+        self.engine.setText(f"Engine: {used.title} · {preset}")
+        self._engine_menu.clear()
+        for info in engines:
+            action = self._engine_menu.addAction(info.title)
+            action.setCheckable(True)
+            action.setChecked(info.name == used.name)
+            action.setToolTip(f"{info.good_at} {info.bad_at}")
+            action.triggered.connect(
+                lambda _on=False, name=info.name: self.engine_chosen.emit(name)
+            )
         self.engine.updateGeometry()
 
     def _set(self, **values: object) -> None:

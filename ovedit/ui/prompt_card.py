@@ -18,6 +18,7 @@ from PySide6.QtGui import (
     QResizeEvent,
 )
 from PySide6.QtWidgets import (
+    QAbstractButton,
     QApplication,
     QFrame,
     QHBoxLayout,
@@ -486,8 +487,13 @@ class PromptCard(QFrame):
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Esc leads back to the canvas."""
+        focused = self.focusWidget()
+        enter = event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter)
         if event.key() == Qt.Key.Key_Escape:
             self.escape.emit()
+        elif enter and isinstance(focused, QAbstractButton):
+            # Outside of a dialog Qt's buttons hear the space bar only.
+            focused.click()
         else:
             super().keyPressEvent(event)
 

@@ -200,9 +200,11 @@ class Session(QObject):
         """Use and keep other settings."""
         if settings == self.settings:
             return
-        self.settings = settings
-        self._set_timer()
-        if self.document is not None:
+        before, self.settings = self.settings, settings
+        if settings.autosave_seconds != before.autosave_seconds:
+            # Not for every change: each would put the next autosave off.
+            self._set_timer()
+        if self.document is not None and settings.history_bytes != before.history_bytes:
             self.document.set_history_budget(settings.history_bytes)
         try:
             settings_file.save(settings)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from pytestqt.qtbot import QtBot
 
-from ovedit.document import Document, EditLayer
+from ovedit.document import Document, EditLayer, coverage_of
 from ovedit.engine.protocols import Preview
 from ovedit.engine.requests import EditKind, EditRequest, Point, PointRequest, SegmentRequest
 from ovedit.errors import CannotDoError
@@ -282,3 +282,47 @@ def test_closing_the_window_stops_a_running_job(scene: Scene):
     scene.window.close()
     assert scene.provider.calls[0].cancel.cancelled
     assert scene.window.engines_stopped
+
+
+def test_what_was_undone_meanwhile_is_not_dropped_by_an_answer(scene: Scene):
+    mask_id = scene.select()
+    document = scene.document
+    scene.assistant.edit(EditKind.RESTYLE, "slow", [mask_id])
+    scene.wait(lambda: len(scene.provider.calls) == 2)
+    document.undo()
+    scene.gate.set()
+    scene.idle()
+    assert document.can_redo
+    assert not any(isinstance(layer, EditLayer) for layer in document.layers)
+    assert "undone" in scene.window.prompt.message
+    scene.window.prompt.message_action.emit("add-held")
+    assert any(isinstance(layer, EditLayer) for layer in document.layers)
+    assert not document.can_redo
+
+
+def test_an_edit_is_run_again_inside_another_mask(scene: Scene):
+    mask_id = scene.select()
+    scene.assistant.edit(EditKind.RESTYLE, "red", [mask_id])
+    scene.idle()
+    document, commands = scene.document, scene.window.commands
+    layer = document.layers[-1]
+    commands.edit_mask()
+    copy = document.current_mask_ids[0]
+    assert np.array_equal(document.state.coverage(copy), document.state.coverage(mask_id))
+    whole = np.full((document.size.height, document.size.width), 255, np.uint8)
+    with document.transaction("Mask brush") as tx:
+        tx.write(coverage_of(copy), document.size.rect, whole)
+    commands.run_again(with_masks=True)
+    scene.idle()
+    request = scene.provider.calls[-1].request
+    assert isinstance(request, EditRequest)
+    assert np.array_equal(request.mask, whole)
+    assert document.layers[-1].id == layer.id
+
+
+def test_after_an_edit_no_hidden_mask_is_in_hand(scene: Scene):
+    mask_id = scene.select()
+    scene.assistant.edit(EditKind.RESTYLE, "red", [mask_id])
+    scene.idle()
+    assert scene.document.current_mask_ids == ()
+    assert not scene.document.state.mask(mask_id).visible

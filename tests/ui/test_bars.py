@@ -56,6 +56,7 @@ def named(place: QWidget, kind: type[W], name: str) -> W:
 
 def test_each_tool_shows_what_it_needs(window: MainWindow, document: Document):
     bar = window.options_bar
+    window.resize(1600, 1000)
     shown: dict[str, set[str]] = {}
     for tools in TOOLS:
         for tool in tools:
@@ -66,11 +67,23 @@ def test_each_tool_shows_what_it_needs(window: MainWindow, document: Document):
     assert {"tolerance", "contiguous"} <= shown["wand"]
 
 
+def test_in_a_narrow_window_some_options_give_way(window: MainWindow, document: Document):
+    bar = window.options_bar
+    window.use_tool("brush")
+    window.resize(820, 600)
+    assert window.width() == 820
+    assert bar._parts["size"].isVisible()
+    assert not bar._parts["opacity"].isVisible()
+    window.resize(1600, 1000)
+    assert bar._parts["opacity"].isVisible()
+
+
 def test_on_a_mask_the_brush_has_no_colour_and_can_snap(
     window: MainWindow, document: Document, qtbot: QtBot
 ):
     window.commands.new_mask()
     qtbot.wait(5)
+    window.resize(1600, 1000)
     parts = window.options_bar._parts
     assert not parts["colour"].isVisible()
     assert parts["snap"].isVisible()

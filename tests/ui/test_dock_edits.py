@@ -293,7 +293,11 @@ def test_going_to_the_layers_puts_the_layer_in_hand(
     window: MainWindow, document: Document, masks: tuple[str, ...]
 ):
     assert document.current_mask_ids == masks
-    QApplication.sendEvent(window.layers.list, QFocusEvent(QEvent.Type.FocusIn))
+    by_key = QFocusEvent(QEvent.Type.FocusIn, Qt.FocusReason.TabFocusReason)
+    QApplication.sendEvent(window.layers.list, by_key)
+    assert document.current_mask_ids == masks
+    by_mouse = QFocusEvent(QEvent.Type.FocusIn, Qt.FocusReason.MouseFocusReason)
+    QApplication.sendEvent(window.layers.list, by_mouse)
     assert document.current_mask_ids == ()
 
 

@@ -102,6 +102,14 @@ def paint_target(document: Document) -> PaintTarget | None:
     return PaintTarget(pixels_of(layer.id), False, layer.offset)
 
 
+def hidden_target(document: Document) -> str:
+    """The name of the paint target where it is hidden, or ""."""
+    masks, layer = document.current_masks, document.current_layer
+    if masks:
+        return "" if masks[-1].visible else masks[-1].label
+    return layer.name if layer is not None and not layer.visible else ""
+
+
 class Tool:
     """Base of the tools. A gesture is press, drag …, release; `cancel` gives it up.
 

@@ -12,7 +12,7 @@ from ovedit.document.brush import BrushTip, Stroke, cover, erase, paint, uncover
 from ovedit.errors import DocumentError, OVEditError
 from ovedit.geometry import Rect
 from ovedit.ui.canvas import decorations
-from ovedit.ui.tools.base import PaintTarget, Pen, Tool, paint_target
+from ovedit.ui.tools.base import PaintTarget, Pen, Tool, hidden_target, paint_target
 
 
 class BrushTool(Tool):
@@ -46,6 +46,10 @@ class BrushTool(Tool):
         target = paint_target(document)
         if target is None:
             self.host.say(DocumentError("There is no layer to paint on.", "Add a layer first."))
+            return
+        hidden = hidden_target(document)
+        if hidden:
+            self.host.say(DocumentError(f"“{hidden}” is hidden.", "Show it to paint on it."))
             return
         self._subtracts = self._erases or options.subtract or pen.alt
         name = self.heading if not self._subtracts else self.heading.replace("brush", "eraser")
