@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ovedit.errors import Cancelled, OVEditError, UsageError
+from ovedit.errors import Cancelled, EngineMissingError, OVEditError, UsageError
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -43,7 +43,7 @@ def main(argv: Sequence[str] | None = None, *, provider: EngineProvider | None =
         return leaving.code if isinstance(leaving.code, int) else FAILED
     except (KeyboardInterrupt, Cancelled):
         return _fail("Cancelled.", INTERRUPTED)
-    except UsageError as error:
+    except (UsageError, EngineMissingError) as error:
         return _fail(str(error), BAD_USE)
     except OVEditError as error:
         return _fail(str(error), FAILED)

@@ -12,7 +12,7 @@ from ovedit import settings as settings_file
 from ovedit.document import Document
 from ovedit.engine.protocols import EngineProvider
 from ovedit.engine.requests import Preset
-from ovedit.errors import FileError, UnsupportedFileError
+from ovedit.errors import FileError, UnsupportedFileError, UsageError
 from ovedit.io import documents, images, openraster
 from ovedit.settings import Settings
 
@@ -86,15 +86,16 @@ def target(name: str, *, suffixes: Sequence[str] = ()) -> Path:
     """The file to write, checked before any work is done.
 
     suffixes: the endings allowed, or none for every picture that can be written. Raises
-    `UnsupportedFileError` for another ending, `FileError` where the folder is missing.
+    `UsageError` for another ending, `FileError` where the folder is missing.
     """
     path = Path(name)
     if suffixes and path.suffix.lower() not in suffixes:
-        raise UnsupportedFileError(
-            f"{path.name} does not end with {' or '.join(suffixes)}.", "Name it so."
-        )
+        raise UsageError(f"{path.name} does not end with {' or '.join(suffixes)}.", "Name it so.")
     if not suffixes and path.suffix.lower() != PROJECT_SUFFIX:
-        images.export_format(path)
+        try:
+            images.export_format(path)
+        except UnsupportedFileError as e:
+            raise UsageError(e.message, e.hint) from e
     if not path.absolute().parent.is_dir():
         raise FileError(f"There is no folder {path.parent} for {path.name}.", "Make it first.")
     return path

@@ -253,6 +253,11 @@ class Document:
                 surfaces[ref] = surface
         self._replace_state(step.after if forward else step.before, surfaces)
         self._announce(before, {ref: delta.rect() for ref, delta in step.deltas.items()})
+        # Masks that come back are what the person wants to go on with.
+        known = {mask.id for mask in before.masks}
+        back = tuple(mask.id for mask in self.masks if mask.id not in known)
+        if back:
+            self.set_current(masks=back)
 
     def _announce(self, before: Structure, touched: Mapping[SurfaceRef, Rect]) -> None:
         """Tell observers what a whole step, a commit or a roll back changed."""

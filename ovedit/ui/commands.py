@@ -381,8 +381,20 @@ class Commands:
         """
         ids = self.mask_ids
         if not ids and not self._has_selection:
-            ids = tuple(x.id for x in self._open.masks if x.accepted and x.visible)
+            masks = self._open.masks
+            ids = tuple(x.id for x in masks if x.accepted and x.visible)
+            if not ids and len(masks) == 1:
+                ids = (masks[0].id,)
         self._window.assistant.edit(EditKind(kind), words, ids, variations)
+
+    def escape(self) -> None:
+        """Stop the running job; without one, put the masks out of hand; else deselect."""
+        if self._window.jobs.list.rows():
+            self._window.assistant.cancel()
+        elif self.mask_ids:
+            self._open.set_current(masks=())
+        elif self._has_selection:
+            self.deselect()
 
     def swap_colours(self) -> None:
         """Swap the brush's colour with the other one."""

@@ -17,6 +17,7 @@ from PySide6.QtWidgets import (
 )
 
 from ovedit.document import BlendMode, Document
+from ovedit.document.events import Event, HistoryChanged
 from ovedit.engine.protocols import Preview
 from ovedit.engine.requests import EditKind, Point
 from ovedit.errors import OVEditError
@@ -49,6 +50,8 @@ from ovedit.ui.widgets.basics import label
 from ovedit.ui.window_state import WindowState
 
 DOCK_WIDTH = 300
+_SIZE = (1600, 1000)
+"""At the first start, less on a smaller screen."""
 _BLEND_NAMES = {BlendMode.COLOUR: "Colour"}
 
 
@@ -82,7 +85,8 @@ class MainWindow(QMainWindow):
         self.use_tool("brush")
         self.use_settings()
         self._show_document()
-        self.resize(1600, 1000)
+        room = self.screen().availableSize()
+        self.resize(min(_SIZE[0], room.width() - 40), min(_SIZE[1], room.height() - 60))
         self.state = WindowState(self)
         self.state.restore()
 
@@ -215,6 +219,7 @@ class MainWindow(QMainWindow):
         self.canvas.view_changed.connect(self._show_zoom)
         self.canvas.mask_hovered.connect(self.masks.highlight)
         self.canvas.tool_failed.connect(self.say)
+        self.canvas.escaped.connect(lambda: self.commands.run(Commands.escape))
         self.canvas.files_dropped.connect(lambda paths: self._open_files(paths))
         self.start.open_requested.connect(lambda: self.commands.run(Commands.open))
         self.start.sample_requested.connect(lambda: self.commands.run(Commands.open_sample))
@@ -259,6 +264,11 @@ class MainWindow(QMainWindow):
         """The document in the canvas."""
         return self.canvas.document
 
+    @property
+    def quick_mask(self) -> bool:
+        """Whether the selection is shown in red, to be painted on."""
+        return self.canvas.overlays.quick_mask
+
     def to_widget(self) -> QTransform:
         """From document pixels to widget pixels."""
         return self.canvas.to_widget()
@@ -289,7 +299,8 @@ class MainWindow(QMainWindow):
 
     def segment_points(self, points: Sequence[Point], box: Rect | None) -> None:
         """Let the engine find what is at the clicks or in the box."""
-        current = self.document.current_mask_ids
+        # A box goes around a new thing; clicks go on with the mask in hand.
+        current = self.document.current_mask_ids if box is None else ()
         self.assistant.segment_points(points, box, current[-1] if current else None)
 
     def use_tool(self, name: str) -> None:
@@ -342,7 +353,9 @@ class MainWindow(QMainWindow):
         document = self.session.document
         if document is not None:
             self.canvas.set_document(document)
-            document.subscribe(lambda _event: self._refresh_timer.start())
+            document.subscribe(self._on_event)
+            self.prompt.phrase.clear()
+            self.prompt.words.clear()
         self.bindings.show(document, self.session.opened_as)
         self._pages.setCurrentWidget(self.start if document is None else self.canvas_area)
         self.prompt.clear_message()
@@ -356,6 +369,12 @@ class MainWindow(QMainWindow):
         self.refresh_actions()
         if document is not None:
             self.canvas.setFocus()
+
+    def _on_event(self, event: Event) -> None:
+        if isinstance(event, HistoryChanged) and not self.tour.running:
+            # What was said was about the step before.
+            self.prompt.clear_message()
+        self._refresh_timer.start()
 
     def _refresh(self) -> None:
         self.refresh_actions()
@@ -387,7 +406,7 @@ class MainWindow(QMainWindow):
     def _show_tool(self) -> None:
         tool = self.canvas.tool
         if tool is not None:
-            target = paint_target(self.document)
+            target = paint_target(self.document, quick_mask=self.quick_mask)
             self.options_bar.show_tool(tool, on_mask=target is not None and target.is_mask)
             self.status.show_hint(tool.hint if self.session.document is not None else "")
 

@@ -158,6 +158,7 @@ class Session(QObject):
                 self._discard_autosave()
                 self.title_changed.emit()
             self.change_settings(self.settings.with_recent_file(path))
+            self.said.emit(Message(f"Saved {path.name}."))
             self.saved.emit(path)
 
         self.background.run(write, written, self._failed)

@@ -13,7 +13,7 @@ from ovedit.document import (
     masks,
 )
 from ovedit.engine.requests import Point, PointRequest, PointResult, Preset
-from ovedit.errors import UsageError
+from ovedit.errors import NothingFoundError, UsageError
 from ovedit.geometry import Rect
 from ovedit.workflows.coverage import (
     candidate_from,
@@ -68,9 +68,12 @@ def apply_points(
 
     Without `mask_id` a new mask appears, called `label` or "selection 1". On a mask that
     was made by clicks, the new score map takes the place of the old one. On one that a phrase gave,
-    the click is a correction: its candidates and threshold stay.
+    the click is a correction: its candidates and threshold stay. Raises `NothingFoundError` for an
+    answer that covers nothing.
     """
     candidate = candidate_from(result.candidate)
+    if not (candidate.scores.values >= candidate.threshold).any():
+        raise NothingFoundError("Nothing hangs together there.", "Click or frame another place.")
     if mask_id is None:
         mask = ClassMask(
             label or numbered(document.masks, "selection"),

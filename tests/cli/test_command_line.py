@@ -250,6 +250,10 @@ def test_an_interrupt_writes_nothing(photo, engine, tmp_path, capsys) -> None:
         (["replace", "PHOTO", "-p", "bench", "-e", " ", "-o", "o.png"], "say what you want"),
         (["--colour"], "COMMAND"),
         (["slect"], "Did you mean select?"),
+        (["select", "PHOTO", "-p", "a", "--engine", "large"], "large"),
+        (["remove", "PHOTO", "-p", "bench", "-o", "out.xyz"], "out.xyz"),
+        (["select", "PHOTO", "-p", "bench", "-o", "mask.jpg"], "mask.jpg"),
+        (["select", "PHOTO", "-p", "bench", "--overlay", "o.ora"], "o.ora"),
     ],
 )
 def test_bad_use_is_exit_code_2(arguments, words, photo, engine, capsys, tmp_path) -> None:
@@ -262,11 +266,7 @@ def test_bad_use_is_exit_code_2(arguments, words, photo, engine, capsys, tmp_pat
     ("arguments", "words"),
     [
         (["select", "missing.png", "-p", "a"], "missing.png"),
-        (["select", "PHOTO", "-p", "a", "--engine", "large"], "large"),
         (["remove", "PHOTO", "-p", "bench", "-o", "no/such/folder.png"], "no folder"),
-        (["remove", "PHOTO", "-p", "bench", "-o", "out.xyz"], "out.xyz"),
-        (["select", "PHOTO", "-p", "bench", "-o", "mask.jpg"], "mask.jpg"),
-        (["select", "PHOTO", "-p", "bench", "--overlay", "o.ora"], "o.ora"),
         (["remove", "PHOTO", "--mask", "missing.png", "-o", "out.png"], "missing.png"),
     ],
 )

@@ -64,7 +64,7 @@ class Canvas(QWidget):
 
     Signals: hovered(x, y) in document pixels or (-1, -1) when the pointer leaves; view_changed()
     after zoom, pan or resize; mask_hovered(id or ""); files_dropped(list of paths);
-    tool_failed(OVEditError) when a gesture was given up.
+    tool_failed(OVEditError) when a gesture was given up; escaped() for an Esc that no tool used.
     """
 
     hovered = Signal(float, float)
@@ -72,6 +72,7 @@ class Canvas(QWidget):
     mask_hovered = Signal(str)
     files_dropped = Signal(list)
     tool_failed = Signal(object)
+    escaped = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -426,7 +427,10 @@ class Canvas(QWidget):
                 self._space = True
                 self._show_cursor()
         elif self._tool is None or not self._tool.key(event.key()):
-            super().keyPressEvent(event)
+            if event.key() == Qt.Key.Key_Escape:
+                self.escaped.emit()
+            else:
+                super().keyPressEvent(event)
         else:
             self.update()
 

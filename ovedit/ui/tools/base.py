@@ -9,7 +9,7 @@ from typing import ClassVar, Protocol
 from PySide6.QtCore import QPointF, Qt
 from PySide6.QtGui import QPainter, QTransform
 
-from ovedit.document import Document, SurfaceRef, coverage_of, pixels_of
+from ovedit.document import SELECTION, Document, SurfaceRef, coverage_of, pixels_of
 from ovedit.engine.requests import Point
 from ovedit.errors import OVEditError
 from ovedit.geometry import Rect
@@ -57,6 +57,11 @@ class ToolHost(Protocol):
         """The document in the canvas."""
         ...
 
+    @property
+    def quick_mask(self) -> bool:
+        """Whether the selection is shown in red, to be painted on."""
+        ...
+
     def to_widget(self) -> QTransform:
         """From document pixels to widget pixels."""
         ...
@@ -91,8 +96,10 @@ class PaintTarget:
     offset: tuple[int, int] = field(default=(0, 0))
 
 
-def paint_target(document: Document) -> PaintTarget | None:
-    """The current class mask where there is one, else the current layer."""
+def paint_target(document: Document, *, quick_mask: bool = False) -> PaintTarget | None:
+    """The selection in quick mask, else the current class mask, else the current layer."""
+    if quick_mask:
+        return PaintTarget(SELECTION, True)
     masks = document.current_masks
     if masks:
         return PaintTarget(coverage_of(masks[-1].id), True)

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QPainter
 
-from ovedit.document import Transaction
+from ovedit.document import SELECTION, Surface, Transaction
 from ovedit.document.brush import BrushTip, Stroke, cover, erase, paint, uncover
 from ovedit.errors import DocumentError, OVEditError
 from ovedit.geometry import Rect
@@ -36,6 +36,8 @@ class BrushTool(Tool):
     @property
     def heading(self) -> str:
         """Says what it paints on."""
+        if self.host.quick_mask:
+            return f"Quick mask {self.title.lower()}"
         target = paint_target(self.host.document)
         on_mask = target is not None and target.is_mask
         return f"Mask {self.title.lower()}" if on_mask else self.title
@@ -43,23 +45,26 @@ class BrushTool(Tool):
     def press(self, pen: Pen) -> None:
         """Begin a stroke; with Shift, a straight line from where the last one ended."""
         document, options = self.host.document, self.host.options
-        target = paint_target(document)
+        target = paint_target(document, quick_mask=self.host.quick_mask)
         if target is None:
             self.host.say(DocumentError("There is no layer to paint on.", "Add a layer first."))
             return
         hidden = hidden_target(document)
-        if hidden:
+        if hidden and not self.host.quick_mask:
             self.host.say(DocumentError(f"“{hidden}” is hidden.", "Show it to paint on it."))
             return
         self._subtracts = self._erases or options.subtract or pen.alt
         name = self.heading if not self._subtracts else self.heading.replace("brush", "eraser")
         tip = BrushTip(options.size, options.hardness, options.opacity)
+        self._transaction = transaction = document.begin(name)
+        if target.ref == SELECTION and document.state.selection is None:
+            transaction.set_selection(Surface(document.size, 1))
         state = document.state
-        selection = state.selection if target.offset == (0, 0) else None
+        within = target.offset == (0, 0) and target.ref != SELECTION
+        selection = state.selection if within else None
         surface = state.surface(target.ref)
         self._target = target
         self._stroke = Stroke(surface.size, tip, selection)
-        self._transaction = document.begin(name)
         # The stroke reads what was there before it, so that it does not build up on itself.
         self._before = surface.copy()
         if pen.shift and self._end is not None and self._end[0] == target.ref:

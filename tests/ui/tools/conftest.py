@@ -28,6 +28,7 @@ class Host:
         self.said: list[OVEditError] = []
         self.asked: list[tuple[tuple[Point, ...], Rect | None]] = []
         self.told = 0
+        self.quick_mask = False
 
     @property
     def document(self) -> Document:

@@ -207,3 +207,29 @@ def test_the_brushes_outline_is_seen_where_the_pen_is(bench: Make) -> None:
     assert (left + right) / 2 == pytest.approx(at.x(), abs=1)
     assert (top + bottom) / 2 == pytest.approx(at.y(), abs=1)
     assert right - left == pytest.approx(63, abs=2)
+
+
+def test_in_quick_mask_the_brush_paints_the_selection(bench: Make) -> None:
+    b = bench(BrushTool, document_of(SIZE))
+    document = b.canvas.document
+    before = document.state.flattened()
+    b.host.quick_mask = True
+    b.hands.drag((60, 60), (90, 60))
+    selection = document.state.selection
+    assert selection is not None
+    assert selection.array()[60, 75] == 255
+    assert np.array_equal(document.state.flattened(), before)
+    assert [step.name for step in document.history.steps] == ["Quick mask brush"]
+    document.undo()
+    assert document.state.selection is None
+
+
+def test_a_hidden_layer_is_not_painted_unseen(bench: Make) -> None:
+    b = bench(BrushTool, document_of(SIZE))
+    document = b.canvas.document
+    with document.transaction("Hide layer") as tx:
+        tx.update_layer(document.current_layer_id, visible=False)
+    b.hands.drag((60, 60), (90, 60))
+    assert "hidden" in str(b.host.said[-1])
+    assert len(document.history.steps) == 1
+    assert not document.busy
