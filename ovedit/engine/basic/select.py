@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from ovedit.engine.basic import objects, vocabulary
 from ovedit.engine.basic.evidence import evidence, place_window, stuff_likelihood
 from ovedit.engine.basic.grammar import Query, parse
+from ovedit.engine.basic.guesses import guesses
 from ovedit.engine.basic.objects import Thing
 from ovedit.engine.basic.raster import Floats, Mask, components, dilated, otsu, square
 from ovedit.engine.basic.refine import THRESHOLD, Detail, sharpen
@@ -33,6 +34,9 @@ ENGINE = "basic"
 DETAIL_SIDE: dict[Preset, int] = {"fast": 800, "balanced": 1200, "quality": 1800}
 """Long side of the score maps, in pixels."""
 _FOUND = 0.25
+_GUESS = 0.5
+"""What the score of a guess is worth beside that of an answer."""
+_RANKS = {1: "most", 2: "second most", 3: "third most"}
 _LEAST_SHARE = 0.0004
 _scenes = SceneCache()
 
@@ -201,24 +205,21 @@ class _Job:
         )
 
     def _guess(self, query: Query, message: str) -> PhraseAnswer:
-        """The most salient things, as guesses."""
+        """What stands out most, as guesses."""
+        found = guesses(self.scene, max(1, self.top_k), self.check)
+        things = objects.choose([thing for thing, _ in found], query.positions, query.sizes, False)
+        labels = {id(thing): label for thing, label in found}
         saliency = self.scene.saliency * self.scene.visible
-        top = float(np.quantile(saliency, 1 - _LEAST_SHARE))
-        candidates: list[MaskCandidate] = []
-        if top > 0.1:
-            likelihood = _likelihood(saliency, max(_cut(saliency, top), 0.62 * top))
-            label = sharpen(self.scene.rgb, self.scene.cells, likelihood, trust_colour=0.15)
-            gap = round(0.01 * max(self.scene.shape))
-            found = objects.things(label, saliency, self.scene.standing_out, gap=gap, least=0.05)
-            found = objects.choose(found, query.positions, query.sizes, plural=False)
-            for number, thing in enumerate(found[: max(1, self.top_k)], start=1):
-                self.check()
-                made = self._candidate(f"region {number}", [thing], label, saliency, query)
-                candidates.append(made)
-        offer = (
-            "Here is what stands out most." if candidates else "Nothing stands out in the picture."
-        )
-        return _nothing(query, f"{message} {offer}".strip(), tuple(candidates))
+        candidates = []
+        for number, thing in enumerate(things, start=1):
+            self.check()
+            name = f"guess {number}"
+            made = self._candidate(name, [thing], labels[id(thing)], saliency, query)
+            reason = f"A guess: stands out {_RANKS.get(number, 'too')}."
+            candidates.append(replace(made, score=round(_GUESS * made.score, 3), reason=reason))
+        if not candidates:
+            message = f"{message} Nothing stands out in the picture."
+        return _nothing(query, message.strip(), tuple(candidates))
 
 
 def _nothing(
