@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import ClassVar
 
 from ovedit.engine.protocols import CancelToken, EngineInfo, Progress
@@ -55,6 +56,8 @@ class BasicEngine:
         """Remove, replace or restyle. Raises `CannotDoError` where that needs a model."""
         match request.kind:
             case EditKind.REMOVE:
+                # numba reads it when it is loaded; its own choice is beside the installed files.
+                os.environ.setdefault("NUMBA_CACHE_DIR", str(cache_folder() / "numba"))
                 from ovedit.engine.basic import remove
 
                 return remove.remove(request, progress, cancel)

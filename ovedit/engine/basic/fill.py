@@ -57,6 +57,8 @@ _BAND_WORK = 1e8
 _DEEPEST = 40
 _GUESSED_ROWS = 256
 _FULL_WEIGHT = 16
+_PULL = 20_000.0
+"""Squared grey levels that a source a whole picture above or below costs."""
 _LEAST_WEIGHT = 4
 
 
@@ -66,19 +68,22 @@ def fill(
     hole: NDArray[np.bool_],
     effort: Effort,
     seed: int,
+    extent: float,
     check: Callable[[], None],
     report: Report,
 ) -> NDArray[np.uint8]:
     """The picture `colours` (H, W, 3) with every pixel of `hole` (H, W) made from `known` ones.
 
-    `known` must hold a pixel, and none of the hole. The same seed gives the same picture, on any
-    number of processors. `check` is called between short pieces of work, from any thread, and
-    stops all by raising; `report` gets the fraction done and the picture so far, at the size of a
-    level, and is called in the caller's thread.
+    `known` must hold a pixel, and none of the hole. extent: the longer side, in pixels, of the
+    picture that this is a crop of; sources are the less likely the farther above or below they lie,
+    as a share of it. The same seed gives the same picture, on any number of processors. `check` is
+    called between short pieces of work, from any thread, and stops all by raising; `report` gets
+    the fraction done and the picture so far, at the size of a level, and is called in the caller's
+    thread.
     """
     levels = pyramid.build(colours, known, hole, check)
     check()
-    plans = [_Plan.of(levels, index, effort) for index in range(len(levels))]
+    plans = [_Plan.of(levels, index, effort, extent / 2**index) for index in range(len(levels))]
     total = sum(plan.work for plan in plans)
     done = 0.0
     estimate: _Estimate | None = None
@@ -108,17 +113,21 @@ def fill(
 
 @dataclass(frozen=True)
 class _Plan:
-    """What is done on one level: patch radii (rows, columns), rounds, reach of the search."""
+    """What is done on one level: patch radii (rows, columns), rounds, reach of the search.
+
+    extent: the whole picture's longer side, in pixels of the level.
+    """
 
     radius_y: int
     radius_x: int
     rounds: int
     reach: int
     work: float
+    extent: float
     sources: NDArray[np.bool_]
 
     @staticmethod
-    def of(levels: list[Level], index: int, effort: Effort) -> _Plan:
+    def of(levels: list[Level], index: int, effort: Effort, extent: float) -> _Plan:
         level = levels[index]
         height, width = level.known.shape
         from_top = len(levels) - 1 - index
@@ -135,7 +144,7 @@ class _Plan:
         area = (2 * radius_y + 1) * (2 * radius_x + 1)
         work = rounds * float(np.count_nonzero(level.hole) + 100) * area
         reach = _FINE_REACH if fine else max(height, width)
-        return _Plan(radius_y, radius_x, rounds, reach, work, sources)
+        return _Plan(radius_y, radius_x, rounds, reach, work, extent, sources)
 
 
 def _eroded(inside: NDArray[np.bool_], radius_y: int, radius_x: int) -> NDArray[np.bool_]:
@@ -144,6 +153,18 @@ def _eroded(inside: NDArray[np.bool_], radius_y: int, radius_x: int) -> NDArray[
     return cv2.erode(
         inside.astype(np.uint8), kernel, borderType=cv2.BORDER_CONSTANT, borderValue=0
     ).astype(np.bool_)
+
+
+def _nearest(places: NDArray[np.bool_]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Row and column, (H, W) each, of the place nearest to each pixel; there must be one."""
+    away = (~places).astype(np.uint8)
+    _, labels = cv2.distanceTransformWithLabels(
+        away, cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
+    )
+    rows, columns = np.nonzero(places)
+    order = np.zeros(len(rows) + 1, np.intp)
+    order[labels[rows, columns]] = np.arange(len(rows))
+    return rows[order[labels]], columns[order[labels]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -197,6 +218,8 @@ class _Painter:
         weight = np.where(self._unknown, weight, _FULL_WEIGHT).astype(np.uint8)
         size = (2 * rx + 1, 2 * ry + 1)
         self._weight_sum = cv2.boxFilter(weight, cv2.CV_32F, size, normalize=False)
+        # In shares of the picture's size: small holes in large pictures choose freely.
+        self._pull = np.asarray(self._weight_sum * np.float32(_PULL / plan.extent**2), np.float32)
         self._weight = np.repeat(weight, self.picture.shape[2], axis=1)
         # Bands of equal work, whatever the machine: their edges are part of the result.
         evaluations = 2 + np.log2(plan.reach + 1)
@@ -212,11 +235,18 @@ class _Painter:
 
     def start(self) -> None:
         """Begin from colours drawn smoothly in from the border, and a random field."""
-        self._guess(np.ones_like(self._active))
-        unknown = (~self._level.known).astype(np.uint8)
+        rows = np.flatnonzero(self._plan.sources.any(axis=1))
+        rows = self._random.permutation(rows)[:_GUESSED_ROWS]
+        at, columns = np.nonzero(self._plan.sources[rows])
+        pick = self._random.integers(0, len(at), self._active.shape)
+        self._field_y[:], self._field_x[:] = rows[at[pick]], columns[pick]
+        # OpenCV leaves the outermost pixels as they are: they get a frame that is cut off again.
+        unknown = np.pad(~self._level.known, 2, constant_values=True).astype(np.uint8)
+        framed = np.pad(self._level.features, ((2, 2), (2, 2), (0, 0)))
         for channels in (np.s_[..., 0:3], np.s_[..., 3:6], np.s_[..., 4:7]):
-            plane = np.ascontiguousarray(self._level.features[channels])
-            self.picture[channels] = cv2.inpaint(plane, unknown, 3, cv2.INPAINT_TELEA)
+            plane = np.ascontiguousarray(framed[channels])
+            drawn = cv2.inpaint(plane, unknown, 3, cv2.INPAINT_TELEA)
+            self.picture[channels] = drawn[2:-2, 2:-2]
 
     def carry(self, coarser: _Estimate) -> None:
         """Begin from a coarser level's field, which now copies this level's pixels."""
@@ -225,30 +255,20 @@ class _Painter:
         ys, xs = np.arange(h) + self._top, np.arange(w) + self._left
         coarse_y = np.clip(ys // 2 - coarser.top, 0, coarser.active.shape[0] - 1)
         coarse_x = np.clip(xs // 2 - coarser.left, 0, coarser.active.shape[1] - 1)
-        at = np.ix_(coarse_y, coarse_x)
-        field_y = 2 * coarser.field_y[at] + (ys - 2 * (coarse_y + coarser.top))[:, None]
-        field_x = 2 * coarser.field_x[at] + (xs - 2 * (coarse_x + coarser.left))[None]
-        fits = coarser.active[at] & (field_y >= 0) & (field_x >= 0)
-        fits &= (field_y < height) & (field_x < width)
-        sources = self._plan.sources
-        fits &= sources[np.clip(field_y, 0, height - 1), np.clip(field_x, 0, width - 1)]
-        self._field_y[fits], self._field_x[fits] = field_y[fits], field_x[fits]
-        self._guess(self._active & ~fits)
+        near_y, near_x = (near[np.ix_(coarse_y, coarse_x)] for near in _nearest(coarser.active))
+        field_y = 2 * coarser.field_y[near_y, near_x] + ys[:, None] - 2 * (near_y + coarser.top)
+        field_x = 2 * coarser.field_x[near_y, near_x] + xs - 2 * (near_x + coarser.left)
+        field_y, field_x = np.clip(field_y, 0, height - 1), np.clip(field_x, 0, width - 1)
+        source_y, source_x = _nearest(self._plan.sources)
+        self._field_y = source_y[field_y, field_x].astype(np.int32)
+        self._field_x = source_x[field_y, field_x].astype(np.int32)
         self._vote(self._confidence)
-
-    def _guess(self, where: NDArray[np.bool_]) -> None:
-        """Give the patches of `where` random sources, out of as many rows as make a fair choice."""
-        rows = np.flatnonzero(self._plan.sources.any(axis=1))
-        rows = self._random.permutation(rows)[:_GUESSED_ROWS]
-        at, columns = np.nonzero(self._plan.sources[rows])
-        pick = self._random.integers(0, len(at), np.count_nonzero(where))
-        self._field_y[where], self._field_x[where] = rows[at[pick]], columns[pick]
 
     def round(self, turn: int, last: bool) -> None:
         """Search, then vote; in the last vote of all each patch copies its centre alone."""
         plan = self._plan
         ry, rx = plan.radius_y, plan.radius_x
-        shared = (self._flat, self._weight)
+        shared = (self._flat, self._weight, self._pull)
         field = (self._active, self._field_y, self._field_x, self._cost)
         place = (self._top, self._left)
         self._run(lambda a, b: patchmatch.score(*shared, *field, *place, a, b, ry, rx), 0)

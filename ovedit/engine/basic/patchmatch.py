@@ -7,7 +7,9 @@ All kernels work on a band of rows, `first` to `last`, of a window of the level.
 given with its channels side by side, (H, W · C) uint8, so that a row of a patch is contiguous. The
 window's arrays are (h, w): the field (`field_y`, `field_x`: for each patch centre the centre of the
 source patch it copies, in the level's coordinates), `active` (which pixels are patch centres) and
-`cost`. `weight` is (h, w · C) uint8: how much a pixel counts in a comparison.
+`cost`. `weight` is (h, w · C) uint8: how much a pixel counts in a comparison. `pull` is (h, w)
+float32: what a patch's cost grows by with the squared distance of its source in pixels, sideways a
+sixteenth of that: what lies at another height is mostly another thing.
 """
 
 from __future__ import annotations
@@ -17,6 +19,8 @@ from typing import Any
 
 import numpy as np
 from numba import njit
+
+_SIDEWAYS = np.float32(1 / 16)
 
 
 def _compiled(function: Callable[..., object]) -> Callable[..., Any]:
@@ -43,12 +47,16 @@ def _mixed(state):
 
 
 @_compiled
-def _distance(image, weight, wy, wx, ty, tx, sy, sx, ry, rx, channels, limit):
-    """Weighted sum of squared differences of two patches, or anything ≥ limit once it gets there.
+def _distance(image, weight, pull, wy, wx, ty, tx, sy, sx, ry, rx, channels, limit):
+    """Weighted sum of squared differences of two patches and the price of how far apart they are.
 
-    The target's centre is (wy, wx) in the window and (ty, tx) in the level, the source's (sy, sx).
+    Anything ≥ limit once it gets there. The target's centre is (wy, wx) in the window and (ty,
+    tx) in the level, the source's (sy, sx).
     """
-    total = np.float32(0.0)
+    away = np.float32((sy - ty) * (sy - ty)) + _SIDEWAYS * np.float32((sx - tx) * (sx - tx))
+    total = pull[wy, wx] * away
+    if total >= limit:
+        return total
     count = channels * (2 * rx + 1)
     t0, s0, w0 = channels * (tx - rx), channels * (sx - rx), channels * (wx - rx)
     for dy in range(-ry, ry + 1):
@@ -66,21 +74,21 @@ def _distance(image, weight, wy, wx, ty, tx, sy, sx, ry, rx, channels, limit):
 
 
 @_compiled
-def score(image, weight, active, field_y, field_x, cost, top, left, first, last, ry, rx):
+def score(image, weight, pull, active, field_y, field_x, cost, top, left, first, last, ry, rx):
     """Set `cost` to each active patch's distance from the source patch that the field gives it."""
     channels = weight.shape[1] // active.shape[1]
     for y in range(first, last):
         for x in range(active.shape[1]):
             if active[y, x]:
                 cost[y, x] = _distance(
-                    image, weight, y, x, y + top, x + left, field_y[y, x], field_x[y, x],
+                    image, weight, pull, y, x, y + top, x + left, field_y[y, x], field_x[y, x],
                     ry, rx, channels, np.float32(np.inf),
                 )  # fmt: skip
 
 
 @_compiled
 def search(
-    image, weight, sources, active, field_y, field_x, cost, before_y, before_x,
+    image, weight, pull, sources, active, field_y, field_x, cost, before_y, before_x,
     top, left, first, last, ry, rx, backwards, reach, seed,
 ):  # fmt: skip
     """One sweep of propagation and random search over the band, improving field and cost in place.
@@ -113,7 +121,9 @@ def search(
                 if cy == best_y and cx == best_x:
                     continue
                 if 0 <= cy < height and 0 <= cx < width and sources[cy, cx]:
-                    found = _distance(image, weight, y, x, ty, tx, cy, cx, ry, rx, channels, best)
+                    found = _distance(
+                        image, weight, pull, y, x, ty, tx, cy, cx, ry, rx, channels, best
+                    )
                     if found < best:
                         best_y, best_x, best = cy, cx, found
             state = _mixed(np.uint32(seed) ^ _mixed(np.uint32(ty * 65537 + tx)))
@@ -130,7 +140,9 @@ def search(
                 cy = 2 * height - 2 - cy if cy >= height else cy
                 cx = 2 * width - 2 - cx if cx >= width else cx
                 if 0 <= cy < height and 0 <= cx < width and sources[cy, cx]:
-                    found = _distance(image, weight, y, x, ty, tx, cy, cx, ry, rx, channels, best)
+                    found = _distance(
+                        image, weight, pull, y, x, ty, tx, cy, cx, ry, rx, channels, best
+                    )
                     if found < best:
                         best_y, best_x, best = cy, cx, found
             field_y[y, x], field_x[y, x], cost[y, x] = best_y, best_x, best

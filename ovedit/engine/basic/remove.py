@@ -96,7 +96,8 @@ def _filled(
     colours = np.ascontiguousarray(request.image[region.crop.slices][..., :3])
     hole = request.alpha[region.crop.slices] > 0
     known = _known(request, region.crop)
-    filled = fill(colours, known, hole, EFFORTS[request.preset], request.seed, check, listen)
+    effort, extent = EFFORTS[request.preset], max(request.alpha.shape)
+    filled = fill(colours, known, hole, effort, request.seed, extent, check, listen)
     place = region.hole.translated(-region.crop.x, -region.crop.y)
     opaque = np.full((region.hole.height, region.hole.width, 1), 255, np.uint8)
     return np.concatenate([filled[place.slices], opaque], axis=2)

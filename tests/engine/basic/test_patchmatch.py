@@ -26,6 +26,7 @@ class Level:
         self.sources = np.zeros((size, size), np.bool_)
         self.sources[24 : size - RADIUS, RADIUS : size - RADIUS] = True
         self.weight = np.full((window, window * CHANNELS), 16, np.uint8)
+        self.pull = np.zeros((window, window), np.float32)
         ys, xs = np.nonzero(self.sources)
         pick = random.integers(0, len(ys), self.active.shape)
         self.field_y, self.field_x = ys[pick].astype(np.int32), xs[pick].astype(np.int32)
@@ -33,7 +34,7 @@ class Level:
 
     def score(self) -> None:
         patchmatch.score(
-            self.flat, self.weight, self.active, self.field_y, self.field_x, self.cost,
+            self.flat, self.weight, self.pull, self.active, self.field_y, self.field_x, self.cost,
             self.top, self.left, 0, len(self.active), RADIUS, RADIUS,
         )  # fmt: skip
 
@@ -41,8 +42,9 @@ class Level:
         before = (self.field_y.copy(), self.field_x.copy())
         for first, last in bands:
             patchmatch.search(
-                self.flat, self.weight, self.sources, self.active, self.field_y, self.field_x,
-                self.cost, *before, self.top, self.left, first, last, RADIUS, RADIUS,
+                self.flat, self.weight, self.pull, self.sources, self.active,
+                self.field_y, self.field_x, self.cost, *before,
+                self.top, self.left, first, last, RADIUS, RADIUS,
                 bool(turn % 2), 48, 100 + turn,
             )  # fmt: skip
 
@@ -58,6 +60,23 @@ def test_the_score_is_the_weighted_sum_of_squared_differences() -> None:
     source = level.picture[np.ix_(sy + steps, sx + steps)].astype(int)
     weights = np.where(y + steps == 3, 5, 16)[:, None, None]
     assert level.cost[y, x] == pytest.approx(((target - source) ** 2 * weights).sum(), rel=1e-5)
+
+
+def test_sources_at_another_height_cost_more_than_those_beside() -> None:
+    level = Level()
+    y, x = 4, 6
+    level.field_y[y, x], level.field_x[y, x] = 8 + y + 20, 8 + x
+    level.score()
+    alike = level.cost[y, x]
+    level.pull[y, x] = 100
+    level.score()
+    assert level.cost[y, x] == pytest.approx(alike + 100 * 20**2)
+    level.field_y[y, x], level.field_x[y, x] = 8 + y, 8 + x + 20
+    level.score()
+    beside = level.cost[y, x]
+    level.pull[y, x] = 0
+    level.score()
+    assert beside - level.cost[y, x] == pytest.approx(100 * 20**2 / 16)
 
 
 def test_search_finds_the_copy_and_never_leaves_the_sources() -> None:

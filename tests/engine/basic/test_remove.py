@@ -87,6 +87,24 @@ def test_what_is_under_the_mask_has_no_influence() -> None:
     np.testing.assert_array_equal(run(image, alpha).pixels, run(other, alpha).pixels)
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_a_tall_hole_up_to_the_border_keeps_sky_above_and_ground_below(seed: int) -> None:
+    random = np.random.default_rng(seed)
+    image = np.full((240, 360, 4), 255, np.uint8)
+    sky = np.linspace((60, 110, 200), (170, 200, 235), 120)[:, None]
+    image[:120, :, :3] = sky + random.normal(0, 2, (120, 360, 1))
+    ground = np.array([90, 140, 50]) + random.normal(0, 18, (120, 360, 1))
+    image[120:, :, :3] = ground.clip(0, 255)
+    sand = np.array([200, 180, 150]) + random.normal(0, 6, (40, 360, 1))
+    image[200:, :, :3] = sand
+    alpha = alpha_of(240, 360, Rect(220, 0, 140, 90), Rect(280, 90, 16, 80))
+    out = applied(image, alpha, run(image, alpha, seed=seed)).astype(int)
+    blue = out[:100, 220:, 2] > out[:100, 220:, 1] + 15
+    assert blue.mean() > 0.99
+    green = out[125:195, 280:296, 1] > out[125:195, 280:296, 2] + 15
+    assert green.mean() > 0.95
+
+
 def test_transparent_pixels_are_not_copied() -> None:
     image = picture(100, 140)
     alpha = alpha_of(100, 140, Rect(60, 40, 20, 20))
