@@ -57,8 +57,6 @@ _SUFFIXES = {
     ".dib": "BMP",
     ".gif": "GIF",
 }
-IMAGE_SUFFIXES = tuple(_SUFFIXES)
-"""Endings of the pictures that can be opened, lower case, with the dot."""
 
 _TITLES = {"WEBP": "WebP"}
 _READ = "PNG, JPEG, WebP, TIFF, BMP or GIF"

@@ -61,6 +61,7 @@ def _selection(c: Commands) -> bool:
 MENUS = ("&File", "&Edit", "&Image", "&Layer", "&Select", "&Mask", "&View", "&Help")
 
 ACTIONS: tuple[ActionSpec, ...] = (
+    ActionSpec("new", "&File", "&New…", Commands.new, "Ctrl+N", "plus", "An empty picture"),
     ActionSpec("open", "&File", "&Open…", Commands.open, "Ctrl+O", "open", "Open a picture"),
     ActionSpec("open-sample", "&File", "Open sa&mple", Commands.open_sample, icon="image"),
     ActionSpec(
@@ -241,6 +242,13 @@ ACTIONS: tuple[ActionSpec, ...] = (
         icon="lock",
         when=_layer,
         checked=lambda c: c.layer is not None and c.layer.locked,
+    ),
+    ActionSpec(
+        "clear-outside",
+        "&Layer",
+        "&Clear outside selection",
+        Commands.clear_outside,
+        when=lambda c: c.layer is not None and _selection(c),
     ),
     ActionSpec(
         "alpha-mask",

@@ -39,6 +39,7 @@ SUFFIXES = {
     "webp": (".webp",),
     "tiff": (".tif", ".tiff"),
 }
+_BACKGROUNDS = {"white": (255,) * 4, "black": (0, 0, 0, 255), "transparent": (0,) * 4}
 SAMPLE = ("samples", "park-bench.jpg")
 _SAVE, _DISCARD, _KEEP = (
     QMessageBox.StandardButton.Save,
@@ -143,6 +144,18 @@ class Commands:
         return layer
 
     # -- files -----------------------------------------------------------------------------------
+
+    def new(self) -> None:
+        """Ask for a size and open an empty picture."""
+        from ovedit.ui.dialogs.new import NewDialog
+
+        session = self._window.session
+        dialog = NewDialog(max_pixels=session.settings.max_pixels, parent=self._window)
+        if dialog.exec():
+            wanted = dialog.document
+            pixels = np.zeros((wanted.size.height, wanted.size.width, 4), np.uint8)
+            pixels[:] = _BACKGROUNDS[wanted.background]
+            self._after_saving(lambda: session.show_pixels(pixels, "Untitled", "New picture"))
 
     def open(self) -> None:
         """Ask for a file and open it."""
@@ -451,6 +464,10 @@ class Commands:
         """Add an empty layer and work on it."""
         layers.new_layer(self._open)
         self._open.set_current(masks=())
+
+    def clear_outside(self) -> None:
+        """Clear of the layer what is not selected."""
+        layers.crop_to_selection(self._open, self._layer.id)
 
     def duplicate_layer(self) -> None:
         """Copy the layer."""

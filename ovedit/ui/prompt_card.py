@@ -255,10 +255,6 @@ class PromptCard(QFrame):
         self.select_button.setToolTip(hint)
         self._refresh()
 
-    def set_phrase(self, phrase: str) -> None:
-        """Write a phrase into the first field."""
-        self.phrase.setText(phrase)
-
     def set_edit(self, kind: str, words: str = "") -> None:
         """Choose what to do and write the words for it."""
         self.kind.set_current(kind)

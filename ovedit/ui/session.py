@@ -74,10 +74,12 @@ class Session(QObject):
 
         self.background.run(read, opened, self._failed)
 
-    def show_pixels(self, pixels: NDArray[np.uint8], name: str) -> None:
+    def show_pixels(
+        self, pixels: NDArray[np.uint8], name: str, opened_as: str = "Paste"
+    ) -> None:
         """Open (H, W, 4) pixels that have no file yet, as from the clipboard."""
         document = Document.from_pixels(pixels, name, history_bytes=self.settings.history_bytes)
-        self._show(document, None, name, "Paste")
+        self._show(document, None, name, opened_as)
 
     def recoverable(self) -> tuple[autosave.Recoverable, ...]:
         """What was autosaved by a program that went down."""

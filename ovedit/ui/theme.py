@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from typing import Literal, get_args
+from typing import Literal
 
 from PySide6.QtCore import QCoreApplication, QObject, Qt, Signal
 from PySide6.QtGui import QColor, QFont, QPalette
@@ -16,7 +16,6 @@ from ovedit.ui.stylesheet import stylesheet
 from ovedit.ui.tokens import DARK, HEADING_PX, LIGHT, TEXT_PX, Tokens, mix
 
 ThemeChoice = Literal["system", "dark", "light"]
-THEME_CHOICES: tuple[ThemeChoice, ...] = get_args(ThemeChoice)
 
 
 def text_font(base: QFont, *, heading: bool = False, bold: bool = False) -> QFont:

@@ -17,6 +17,7 @@ from ovedit.workflows import layers
 from tests.ui.conftest import SIZE, picture
 
 ALWAYS = {
+    "new",
     "open",
     "open-sample",
     "quit",
@@ -192,6 +193,7 @@ def test_every_action_can_be_used_on_a_document_with_everything(desk: Desk, subt
         ("mask-to-selection", 1),
         ("selection-to-mask", 1),
         ("new-mask", 1),
+        ("clear-outside", 1),
         ("duplicate-mask", 1),
         ("accept", 1),
         ("reject", 1),

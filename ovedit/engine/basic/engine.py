@@ -15,6 +15,7 @@ from ovedit.engine.requests import (
     SegmentRequest,
     SegmentResult,
 )
+from ovedit.settings import cache_folder
 
 
 class BasicEngine:
