@@ -22,7 +22,7 @@ from ovedit.engine.basic import patchmatch, pyramid
 from ovedit.engine.basic.pyramid import COLOURS, Level
 from ovedit.engine.requests import Preset
 
-Report = Callable[[float, NDArray[np.uint8]], None]
+Report = Callable[[float, NDArray[np.uint8] | None], None]
 
 
 @dataclass(frozen=True)
@@ -57,6 +57,9 @@ _BAND_WORK = 1e8
 _DEEPEST = 40
 _GUESSED_ROWS = 256
 _FULL_WEIGHT = 16
+_PREPARING = 3.0
+"""Work of preparing a pixel of the crop, as measured, in patch pixels compared."""
+_STEP_SEEN = 0.004
 _PULL = 20_000.0
 """Squared grey levels that a source a whole picture above or below costs."""
 _LEAST_WEIGHT = 4
@@ -78,29 +81,34 @@ def fill(
     picture that this is a crop of; sources are the less likely the farther above or below they lie,
     as a share of it. The same seed gives the same picture, on any number of processors. `check` is
     called between short pieces of work, from any thread, and stops all by raising; `report` gets
-    the fraction done and the picture so far, at the size of a level, and is called in the caller's
-    thread.
+    the fraction done and the picture so far, at the size of a level, or None before there is one,
+    and is called in the caller's thread.
     """
-    levels = pyramid.build(colours, known, hole, check)
+    ledger = _Ledger(report, _PREPARING * known.size, np.count_nonzero(hole), effort)
+
+    def prepare() -> None:
+        check()
+        ledger.prepare()
+
+    levels = pyramid.build(colours, known, hole, prepare)
     check()
     plans = [_Plan.of(levels, index, effort, extent / 2**index) for index in range(len(levels))]
-    total = sum(plan.work for plan in plans)
-    done = 0.0
+    ledger.total = ledger.prepared + sum(plan.work for plan in plans)
     estimate: _Estimate | None = None
     with ThreadPoolExecutor(min(4, os.cpu_count() or 1), "fill") as threads:
         try:
             for index in reversed(range(len(levels))):
                 plan = plans[index]
-                painter = _Painter(levels[index], plan, effort, [seed, index], threads, check)
+                painter = _Painter(
+                    levels[index], plan, effort, [seed, index], threads, check, ledger
+                )
                 if estimate is None:
                     painter.start()
-                    report(0.0, painter.picture[..., :COLOURS])
                 else:
                     painter.carry(estimate)
                 for turn in range(plan.rounds):
                     painter.round(turn, last=index == 0 and turn == plan.rounds - 1)
-                    done += plan.work / plan.rounds
-                    report(done / total, painter.picture[..., :COLOURS])
+                    ledger.close(plan.work / plan.rounds, painter.picture[..., :COLOURS])
                 estimate = painter.estimate
         except BaseException:
             threads.shutdown(cancel_futures=True)
@@ -109,6 +117,39 @@ def fill(
     result = colours.copy()
     result[hole] = estimate.picture[..., :COLOURS][hole]
     return result
+
+
+class _Ledger:
+    """How much of the work is done, in patch pixels compared, reported in steps that are seen."""
+
+    def __init__(self, report: Report, prepared: float, hole: int, effort: Effort) -> None:
+        self.prepared = prepared
+        # Until the levels are planned: the finest one and about as much again for the others.
+        self.total = prepared + 2.0 * hole * (2 * _FINE_RADIUS + 1) ** 2
+        self._report = report
+        self._done = 0.0
+        self._shown = -1.0
+        self._steps = 0
+
+    def prepare(self) -> None:
+        """A step of the preparation, whose number nobody knows, is done."""
+        self._steps += 1
+        self._show(self.prepared * self._steps / (self._steps + 3), None)
+
+    def advance(self, work: float, picture: NDArray[np.uint8]) -> None:
+        """So much of the round under way is done."""
+        self._show(self.prepared + self._done + work, picture)
+
+    def close(self, work: float, picture: NDArray[np.uint8]) -> None:
+        """A round is done."""
+        self._done += work
+        self.advance(0.0, picture)
+
+    def _show(self, done: float, picture: NDArray[np.uint8] | None) -> None:
+        fraction = min(1.0, float(done / self.total))
+        if fraction >= self._shown + _STEP_SEEN:
+            self._shown = fraction
+            self._report(fraction, picture)
 
 
 @dataclass(frozen=True)
@@ -190,9 +231,11 @@ class _Painter:
         seed: list[int],
         threads: ThreadPoolExecutor,
         check: Callable[[], None],
+        ledger: _Ledger,
     ) -> None:
         self._level, self._plan, self._effort = level, plan, effort
-        self._threads, self._check = threads, check
+        self._threads, self._check, self._ledger = threads, check, ledger
+        self._in_round = 0.0
         ry, rx = plan.radius_y, plan.radius_x
         height, width = level.hole.shape
         kernel = np.ones((2 * ry + 1, 2 * rx + 1), np.uint8)
@@ -268,6 +311,7 @@ class _Painter:
         """Search, then vote; in the last vote of all each patch copies its centre alone."""
         plan = self._plan
         ry, rx = plan.radius_y, plan.radius_x
+        self._in_round = 0.0
         shared = (self._flat, self._weight, self._pull)
         field = (self._active, self._field_y, self._field_x, self._cost)
         place = (self._top, self._left)
@@ -348,4 +392,7 @@ class _Painter:
 
         bands = [(a, b) for a, b in pairwise(edges) if b > a]
         for _ in self._threads.map(work, bands):
-            pass
+            # A round is a score, some sweeps and a vote; nearly all of its time goes into sweeps.
+            self._in_round += 1 / (len(bands) * (self._effort.sweeps + 2))
+            work_done = self._plan.work / self._plan.rounds * min(1.0, self._in_round)
+            self._ledger.advance(work_done, self.picture[..., :COLOURS])

@@ -121,10 +121,12 @@ class _Listener:
         self._shown = 0.0
         self._level = 0
 
-    def __call__(self, fraction: float, picture: NDArray[np.uint8]) -> None:
+    def __call__(self, fraction: float, picture: NDArray[np.uint8] | None) -> None:
         preview = None
         now = time.perf_counter()
-        if picture.shape[1] > self._level or now - self._shown > _PREVIEW_SECONDS:
+        if picture is not None and (
+            picture.shape[1] > self._level or now - self._shown > _PREVIEW_SECONDS
+        ):
             preview, self._shown, self._level = self._preview(picture), now, picture.shape[1]
         self._progress(min(1.0, self._begin + self._share * fraction), self._step, preview)
 

@@ -218,6 +218,9 @@ def test_progress_rises_to_one_and_shows_previews_of_the_mask() -> None:
     assert fractions == sorted(fractions)
     assert fractions[0] == 0
     assert fractions[-1] == 1
+    rises = np.diff(fractions)
+    assert rises.max() < 0.1, "no part of the work goes unreported"
+    assert 0 < fractions[1] < 0.1
     assert all(steps)
     assert previews
     for preview in previews:
