@@ -17,6 +17,9 @@ from numpy.typing import NDArray
 from ovedit.engine.basic import wish as wishes
 from ovedit.engine.basic.grain import Grain, grain_of, sheen_of
 from ovedit.engine.basic.materials import Finish, Paint, lab_of, paint_of
+from ovedit.engine.basic.raster import disc
+from ovedit.engine.basic.refine import colour_model
+from ovedit.engine.basic.regions import colour_cells
 from ovedit.engine.basic.surface import Surface, analyse, surroundings
 from ovedit.engine.basic.variety import Variety
 from ovedit.engine.basic.wish import Wish
@@ -28,6 +31,8 @@ from ovedit.geometry import Rect, Size
 
 Floats = NDArray[np.floating]
 STRIP = 192
+_FRAYED = 5
+_CLEARLY = 5.0
 NAME = "basic"
 
 
@@ -58,6 +63,7 @@ def paint(request: EditRequest, wish: Wish, progress: Progress, cancel: CancelTo
     mask = request.mask[area.slices]
     if not mask.any():
         mask = request.alpha[area.slices]
+    mask = _completed(image, mask, request.alpha[area.slices])
     lab = _to_lab(image, cancel)
     painter = _painter(wish, lab, mask, request.seed, cancel)
     progress(0.3, "Painting")
@@ -109,6 +115,33 @@ def _coverage(
     soft = cv2.GaussianBlur(grown, (0, 0), 0.9)
     soft = np.maximum(soft, mask[halo])[rows.start - halo.start :][: rows.stop - rows.start]
     return np.asarray(cv2.multiply(soft[:, columns], old, scale=1 / 255), np.uint8)
+
+
+def _completed(
+    image: NDArray[np.uint8], mask: NDArray[np.uint8], alpha: NDArray[np.uint8]
+) -> NDArray[np.uint8]:
+    """The mask with the pixels close to it that clearly have its colours and not its surroundings'.
+
+    A mask from a smaller picture ends a little off frayed edges, such as feet in grass; what is
+    left of the old colour there would be a rim. Only where alpha is above 0.
+    """
+    solid = (mask > 127).astype(np.uint8)
+    beside = cv2.dilate(solid, disc(_FRAYED))
+    around = (cv2.dilate(beside, disc(4 * _FRAYED)) > 0) & (beside == 0)
+    rows, columns = np.nonzero((beside > 0) & (mask < 255) & (alpha > 0))
+    if not (len(rows) and around.any() and solid.any()):
+        return mask
+    cells = colour_cells(image[..., :3])
+    own, others = (
+        colour_model(cells[part], np.ones(np.count_nonzero(part), np.float32))
+        / np.count_nonzero(part)
+        for part in (solid > 0, around)
+    )
+    there = cells[rows, columns]
+    belongs = own[there] > _CLEARLY * others[there] + 1e-6
+    completed = mask.copy()
+    completed[rows[belongs], columns[belongs]] = 255
+    return completed
 
 
 def _summary(wish: Wish, phrase: str) -> tuple[str, ...]:

@@ -205,6 +205,23 @@ def test_the_result_covers_alpha_exactly_and_follows_the_mask(bench: tuple[Bytes
     assert (cover[far] == 0).all()
 
 
+def test_a_mask_that_ends_short_of_the_edge_leaves_no_rim() -> None:
+    noise = np.random.default_rng(2).normal(0, 5, (160, 200, 1))
+    rgb = np.clip(np.array([70, 130, 60]) + noise, 0, 255).astype(np.uint8)
+    whole, mask = np.zeros((2, 160, 200), np.uint8)
+    cv2.circle(whole, (100, 80), 50, 255, -1)
+    cv2.circle(mask, (100, 80), 47, 255, -1)
+    rgb[whole > 0] = np.clip(np.array([220, 120, 40]) + noise[whole > 0], 0, 255)
+    result = ask(opaque(rgb), mask, "metal")
+    cover = result.pixels[..., 3]
+    inside, grown = (
+        part[result.rect.slices] > 0 for part in (whole, cv2.dilate(whole, np.ones((7, 7))))
+    )
+    reached = feathered(mask)[result.rect.slices] > 0
+    assert (cover[inside & reached] == 255).mean() > 0.99
+    assert not cover[~grown].any()
+
+
 def test_transparent_pictures_stay_transparent() -> None:
     image = np.full((60, 80, 4), (180, 120, 60, 90), np.uint8)
     mask = np.zeros((60, 80), np.uint8)
