@@ -17,14 +17,13 @@ from ovedit import __version__
 from ovedit.document import Document, EditLayer, Layer, Surface
 from ovedit.engine.requests import EditKind
 from ovedit.errors import DocumentError, OVEditError
-from ovedit.io import autosave, images
-from ovedit.io import masks as mask_files
 from ovedit.resources import resource_path
 from ovedit.ui.messages import Message
 from ovedit.ui.qimage import to_array, to_qimage
 from ovedit.workflows import layers, mask_ops, segment
 
 if TYPE_CHECKING:
+    from ovedit.io import images
     from ovedit.ui.canvas.canvas import Canvas
     from ovedit.ui.dialogs.export import ExportOptions as ExportChoice
     from ovedit.ui.main_window import MainWindow
@@ -207,6 +206,8 @@ class Commands:
         pixels = document.state.flattened()
 
         def size_of(choice: ExportOptions) -> int:
+            from ovedit.io import images
+
             return len(images.encode_image(pixels, _export_options(choice)))
 
         choice = ExportOptions("jpeg", session.settings.jpeg_quality)
@@ -227,6 +228,8 @@ class Commands:
         """Ask for a folder and write every mask into it."""
         folder = QFileDialog.getExistingDirectory(self._window, "Export masks to", self._folder())
         if folder:
+            from ovedit.io import masks as mask_files
+
             written = mask_files.export_masks(Path(folder), self._open.snapshot())
             masks = "1 mask" if len(written) == 1 else f"{len(written)} masks"
             self._window.tell(Message(f"Exported {masks} to {folder}."))
@@ -238,6 +241,8 @@ class Commands:
             self._window, "Import mask", self._folder(), OPEN_FILTER
         )
         if path:
+            from ovedit.io import masks as mask_files
+
             coverage = mask_files.read_mask(Path(path), document.size)
             mask_ops.add_mask(document, coverage, label=Path(path).stem, name="Import mask")
 
@@ -289,6 +294,8 @@ class Commands:
         dialog = RecoverDialog(rows, parent=self._window)
         accepted = dialog.exec()
         if dialog.discarded:
+            from ovedit.io import autosave
+
             for each in found:
                 autosave.discard(each)
         elif accepted and dialog.chosen:
@@ -358,6 +365,8 @@ class Commands:
             self.open_path(files[0])
             return
         if files:
+            from ovedit.io import images
+
             pixels, name = images.read_image(files[0]).pixels, files[0].name
         elif mime.hasImage():
             pixels, name = to_array(QGuiApplication.clipboard().image()), "Pasted"
@@ -694,6 +703,8 @@ class Commands:
 
 
 def _export_options(choice: ExportChoice) -> images.ExportOptions:
+    from ovedit.io import images
+
     return images.ExportOptions(choice.format, choice.quality, choice.keep_exif)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,10 +14,13 @@ from PySide6.QtCore import QObject, QTimer, Signal
 from ovedit import settings as settings_file
 from ovedit.document import Document
 from ovedit.errors import OVEditError
-from ovedit.io import autosave, documents, images, openraster
 from ovedit.settings import Settings
 from ovedit.ui.background import Background
 from ovedit.ui.messages import Message
+
+# Pillow and what else reads and writes files is loaded when a file is: the window shows sooner.
+if TYPE_CHECKING:
+    from ovedit.io import autosave, documents, images
 
 _log = logging.getLogger(__name__)
 
@@ -65,6 +69,8 @@ class Session(QObject):
         limit, budget = self.settings.max_pixels, self.settings.history_bytes
 
         def read() -> documents.OpenedDocument:
+            from ovedit.io import documents
+
             return documents.open_document(path, max_pixels=limit, history_bytes=budget)
 
         def opened(result: documents.OpenedDocument) -> None:
@@ -74,15 +80,15 @@ class Session(QObject):
 
         self.background.run(read, opened, self._failed)
 
-    def show_pixels(
-        self, pixels: NDArray[np.uint8], name: str, opened_as: str = "Paste"
-    ) -> None:
+    def show_pixels(self, pixels: NDArray[np.uint8], name: str, opened_as: str = "Paste") -> None:
         """Open (H, W, 4) pixels that have no file yet, as from the clipboard."""
         document = Document.from_pixels(pixels, name, history_bytes=self.settings.history_bytes)
         self._show(document, None, name, opened_as)
 
     def recoverable(self) -> tuple[autosave.Recoverable, ...]:
         """What was autosaved by a program that went down."""
+        from ovedit.io import autosave
+
         return autosave.find(self._autosave_folder)
 
     @property
@@ -93,6 +99,8 @@ class Session(QObject):
         """Open what was saved before a crash; it counts as not saved. `note` is said then."""
 
         def read() -> documents.OpenedDocument:
+            from ovedit.io import documents
+
             return documents.open_document(
                 found.path,
                 max_pixels=self.settings.max_pixels,
@@ -148,6 +156,8 @@ class Session(QObject):
         layer, masks = document.current_layer_id, document.current_mask_ids
 
         def write() -> Path:
+            from ovedit.io import openraster
+
             openraster.save_project(
                 path, state, exif=exif, current_layer=layer, current_masks=masks
             )
@@ -173,6 +183,8 @@ class Session(QObject):
         state, exif = document.snapshot(), self._source_exif
 
         def write() -> Path:
+            from ovedit.io import images
+
             images.write_image(path, state.flattened(), options, exif=exif)
             return path
 
@@ -235,9 +247,13 @@ class Session(QObject):
         name, path = self.name, self.path
 
         def write() -> None:
+            from ovedit.io import autosave
+
             autosave.save(folder, state, name=name, source=path, exif=exif)
 
         def written(_: None) -> None:
+            from ovedit.io import autosave
+
             if self.document is not document or not document.modified:
                 # Saved or closed meanwhile: there is nothing to recover.
                 autosave.discard_own(folder)
@@ -248,12 +264,16 @@ class Session(QObject):
         self.background.run(write, written, self._failed)
 
     def _discard_autosave(self) -> None:
+        from ovedit.io import autosave
+
         self._autosaved = None
         autosave.discard_own(self._autosave_folder)
         self._discard_recovered()
 
     def _discard_recovered(self) -> None:
         if self._recovered is not None:
+            from ovedit.io import autosave
+
             autosave.discard(self._recovered)
             self._recovered = None
 
