@@ -196,9 +196,10 @@ class _Job:
         values = self.detail.score_map(rough, reach, order, trust_colour=0.4)
         mean = float(score[own].mean())
         clear = float(label[own].mean())
+        sure = _GUESS if _unknown_things(query) else 1.0
         return MaskCandidate(
             label=name,
-            score=round(min(0.99, 0.5 * clear + 0.5 * min(1.0, mean * 1.4)), 3),
+            score=round(sure * min(0.99, 0.5 * clear + 0.5 * min(1.0, mean * 1.4)), 3),
             scores=ScoreMap(values, self.scene.rect),
             threshold=THRESHOLD if self.threshold is None else self.threshold,
             reason=_reason(query),
@@ -275,7 +276,24 @@ def _not_understood(query: Query) -> str:
     return f"{listed(query.unused_words)} {verb} not understood by the basic engine."
 
 
+def _unknown_things(query: Query) -> tuple[str, ...]:
+    """Names of things in the phrase that were understood as colours, where it says nothing else.
+
+    "Coffee" is the drink before it is a brown; "coffee coloured" and "coffee table" are not.
+    """
+    said = vocabulary.tokens(query.phrase)
+    if query.noun or query.materials or query.stuff or query.tones or query.ground:
+        return ()
+    if {"colour", "coloured", "color", "colored"} & set(said):
+        return ()
+    names = tuple(colour.name for colour in query.colours)
+    return names if names and set(names) <= vocabulary.words().things else ()
+
+
 def _explanation(query: Query) -> str:
+    things = _unknown_things(query)
+    if things:
+        return f"The basic engine looked only for the colour of {listed(things)}."
     if not query.unused_words:
         return ""
     verb = "was" if len(query.unused_words) == 1 else "were"

@@ -133,6 +133,7 @@ class Words:
     separators: frozenset[str]
     negations: frozenset[str]
     exclusions: frozenset[str]
+    things: frozenset[str] = frozenset()
     irregular: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -220,6 +221,7 @@ def words() -> Words:
         separators=group("separators"),
         negations=group("negations"),
         exclusions=group("exclusions"),
+        things=group("things"),
         irregular=data["irregular"],
     )
 

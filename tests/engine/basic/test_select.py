@@ -158,6 +158,14 @@ def test_red_cup_is_on_the_cup_and_not_on_the_table() -> None:
     assert red[:, 540:].mean() < 0.02, "the table on the right"
 
 
+def test_thing_known_only_as_a_colour_does_not_score_high() -> None:
+    image = rgba(data.coffee())
+    thing, colour = ask(image, "coffee", "coffee coloured")
+    assert "only for the colour of “coffee”" in thing.message
+    assert colour.message == ""
+    assert thing.candidates[0].score < 0.4 < colour.candidates[0].score
+
+
 def test_orange_suit_of_the_astronaut() -> None:
     image = rgba(data.astronaut())
     suit = mask_of(ask(image, "orange suit")[0].candidates[0], image)
