@@ -127,13 +127,11 @@ class RegionGraph:
         total = float(self.areas.sum())
         order = np.sort(distances[np.isfinite(distances)])
         cuts = np.unique(np.quantile(order, np.linspace(0.002, 0.98, 60)))
-        from_a, from_b = distances[self.first], distances[self.second]
         best, chosen = -1.0, float(cuts[-1])
         for cut in cuts:
-            across = (from_a <= cut) != (from_b <= cut)
-            if not across.any():
+            contrast = self.contrast(distances <= cut)
+            if contrast is None:
                 continue
-            contrast = float(np.average(self.steps[across], weights=self.lengths[across]))
             share = float(self.areas[distances <= cut].sum()) / total
             usual = min(1.0, (share / 0.01) ** 0.25) * min(1.0, ((1 - share) / 0.5) ** 0.5)
             if contrast * usual > best:
@@ -143,3 +141,10 @@ class RegionGraph:
         beyond = distances[distances > chosen]
         # Half way to the next region, so that the cut does not run along the last one taken.
         return 0.5 * (chosen + float(beyond.min())) if len(beyond) else chosen + 1.0
+
+    def contrast(self, inside: NDArray[np.bool_]) -> float | None:
+        """Mean colour step in Lab units along the boundary of a set of regions (n,), if any."""
+        across = inside[self.first] != inside[self.second]
+        if not across.any():
+            return None
+        return float(np.average(self.steps[across], weights=self.lengths[across]))

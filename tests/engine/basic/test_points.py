@@ -113,6 +113,14 @@ def test_a_box_selects_what_differs_from_its_surroundings() -> None:
     assert iou(boxed, left) > 0.93
 
 
+def test_a_box_around_what_has_no_clear_edge_is_mostly_filled() -> None:
+    image = rgba(data.cat())
+    box = Rect(60, 20, 330, 260)
+    face = select(image, box=box)
+    assert face[box.slices].mean() > 0.6
+    assert face[100:200, 200:300].mean() > 0.95, "between the eyes and the nose"
+
+
 def test_a_box_around_the_cup() -> None:
     image = rgba(data.coffee())
     box = Rect(70, 10, 420, 380)
