@@ -60,7 +60,7 @@ def same(
         return equal(one, other)
     far = np.abs(one[0].astype(int) - other[0]).max()
     lines = (one[1] != other[1]).any(-1).mean() if one[1].size else 0
-    return far <= 2 and lines <= 0.001
+    return far <= 2 and lines <= 0.005
 
 
 def view_of(document: Document, zoom: float, dx: int = 0, dy: int = 0) -> View:
