@@ -19,9 +19,7 @@ if sys.platform.startswith("linux") and not (
     os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
 # Compiled kernels are kept between runs; a test's own folders are not.
-os.environ.setdefault(
-    "NUMBA_CACHE_DIR", str(Path(__file__).parents[1] / ".pytest_cache" / "numba")
-)
+os.environ.setdefault("NUMBA_CACHE_DIR", str(Path(__file__).parents[1] / ".pytest_cache" / "numba"))
 
 import shiboken6
 from PySide6.QtCore import QCoreApplication, QEvent, QThread, QThreadPool
