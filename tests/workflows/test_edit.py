@@ -128,8 +128,8 @@ def test_edges_suit_kind_engine_and_size() -> None:
     small, large = Size(1000, 800), Size(6000, 4000)
     assert edit.default_edges(REMOVE, "basic", small) == (5, 8)
     assert edit.default_edges(REPLACE, "diffusion", small) == (5, 8)
-    assert edit.default_edges(REPLACE, "basic", small) == (0, 2)
-    assert edit.default_edges(RESTYLE, "basic", small) == (0, 2)
+    assert edit.default_edges(REPLACE, "basic", small) == (3, 2)
+    assert edit.default_edges(RESTYLE, "basic", small) == (3, 2)
     grow, feather = edit.default_edges(REMOVE, "basic", large)
     assert grow == 11 and feather == 17
 

@@ -84,7 +84,7 @@ def fill(
     the fraction done and the picture so far, at the size of a level, or None before there is one,
     and is called in the caller's thread.
     """
-    ledger = _Ledger(report, _PREPARING * known.size, np.count_nonzero(hole), effort)
+    ledger = _Ledger(report, _PREPARING * known.size, int(np.count_nonzero(hole)), effort)
 
     def prepare() -> None:
         check()
@@ -199,9 +199,8 @@ def _eroded(inside: NDArray[np.bool_], radius_y: int, radius_x: int) -> NDArray[
 def _nearest(places: NDArray[np.bool_]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """Row and column, (H, W) each, of the place nearest to each pixel; there must be one."""
     away = (~places).astype(np.uint8)
-    _, labels = cv2.distanceTransformWithLabels(
-        away, cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
-    )
+    _, found = cv2.distanceTransformWithLabels(away, cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL)
+    labels = np.asarray(found, np.intp)
     rows, columns = np.nonzero(places)
     order = np.zeros(len(rows) + 1, np.intp)
     order[labels[rows, columns]] = np.arange(len(rows))
