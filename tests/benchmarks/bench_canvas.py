@@ -46,6 +46,8 @@ FRAME_MS, DAB_MS, SLIDER_MS = 16.0, 8.0, 33.0
 class Host:
     """What a tool needs of a window."""
 
+    quick_mask = False
+
     def __init__(self, canvas: Canvas) -> None:
         self._canvas = canvas
         self.options = ToolOptions(size=200)
