@@ -70,7 +70,7 @@ def picture(tmp_path: Path, pixels: NDArray[np.uint8]) -> ovedit.Picture:
 
 def test_open_select_replace_save(picture, pixels, tmp_path) -> None:
     masks = picture.select("wooden bench")
-    saved = picture.replace(masks[0], "metal bench", feather=0).save(tmp_path / "out.png")
+    saved = picture.replace(masks[0], "metal bench", grow=0, feather=0).save(tmp_path / "out.png")
     after = np.asarray(Image.open(saved).convert("RGB"))
     covered = masks[0].array > 25
     assert (after[covered] == (255, 0, 0)).all() and covered.any()
