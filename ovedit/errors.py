@@ -69,6 +69,18 @@ class EngineMissingError(EngineError):
     """The engine asked for is not known or not installed."""
 
 
+class ModelError(OVEditError):
+    """A model cannot be had: not known, not here, not reachable, not allowed."""
+
+
+class DamagedModelError(ModelError):
+    """A model's file is not what its publisher says it is."""
+
+
+class OutOfMemoryError(EngineError):
+    """A model did not fit, whatever was tried to make room."""
+
+
 class Cancelled(OVEditError):
     """The work was cancelled through its token. Not a failure."""
 

@@ -20,9 +20,9 @@ PACKAGE = ROOT / "ovedit"
 # Values that everything may use.
 SHARED = {"geometry", "errors", "settings", "resources", "files", "atomic"}
 # What ui, service and workflows may know of an engine.
-CONTRACT = {"engine.requests", "engine.protocols"}
+CONTRACT = {"engine.requests", "engine.protocols", "engine.library"}
 ENGINE = {"engine", "engine.registry", "engine.basic", "engine.models"} | CONTRACT
-ENGINE |= {"engine.segmentation", "engine.inpainting"}
+ENGINE |= {"engine.models.runtime", "engine.segmentation", "engine.inpainting"}
 
 # room: the rooms it may use. A module belongs to the longest name here that it starts with; a
 # module outside all of them fails the test: give it a row.
@@ -44,9 +44,12 @@ ARROWS: dict[str, set[str]] = {
     "engine.protocols": {"engine.requests"} | SHARED,
     "engine.registry": (ENGINE - {"engine", "engine.registry"}) | SHARED,
     "engine.basic": CONTRACT | SHARED,
-    "engine.models": {"runtime_check"} | CONTRACT | SHARED,
-    "engine.segmentation": {"engine.models", "runtime_check"} | CONTRACT | SHARED,
-    "engine.inpainting": {"engine.models", "runtime_check"} | CONTRACT | SHARED,
+    "engine.library": {"engine.protocols"} | SHARED,
+    # On the disk; in memory.
+    "engine.models": CONTRACT | SHARED,
+    "engine.models.runtime": {"engine.models", "runtime_check"} | CONTRACT | SHARED,
+    "engine.segmentation": {"engine.models", "engine.models.runtime"} | CONTRACT | SHARED,
+    "engine.inpainting": {"engine.models", "engine.models.runtime"} | CONTRACT | SHARED,
     "runtime_check": {"errors"},
     "resources": {"errors"},
     "settings": {"errors", "files", "atomic"},
@@ -57,7 +60,7 @@ ARROWS: dict[str, set[str]] = {
 }
 
 QT_ROOMS = {"app", "ui", "service"}
-TORCH_ROOMS = {"engine.segmentation", "engine.inpainting", "engine.models"}
+TORCH_ROOMS = {"engine.segmentation", "engine.inpainting", "engine.models.runtime"}
 QT = {"PySide6", "shiboken6"}
 TORCH = {"torch", "torchvision", "diffusers", "open_clip", "sam2", "transformers", "accelerate"}
 # Nothing of these may cost time before the window shows or the command line answers.
