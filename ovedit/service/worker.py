@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import logging
 import math
 import time
 
 from PySide6.QtCore import QObject, Signal, Slot
 
 from ovedit.engine.protocols import CancelToken, EngineProvider, Preview
-from ovedit.errors import Cancelled, EngineError, OVEditError
+from ovedit.errors import Cancelled
+from ovedit.service.failures import as_value
 from ovedit.service.jobs import Job
 from ovedit.service.mailbox import ProgressMailbox, Report
-
-log = logging.getLogger(__name__)
 
 
 class EngineWorker(QObject):
@@ -44,7 +42,7 @@ class EngineWorker(QObject):
         try:
             engines = tuple(self._provider.engines())
         except BaseException as error:
-            self.not_listed.emit(_as_value(error, "The list of engines"))
+            self.not_listed.emit(as_value(error, "The list of engines"))
             return
         self.listed.emit(engines)
 
@@ -67,30 +65,10 @@ class EngineWorker(QObject):
         except Cancelled:
             self.stopped.emit(job.id)
         except BaseException as error:
-            value = _as_value(error, f"The engine {job.engine}")
+            value = as_value(error, f"The engine {job.engine}")
             if cancel.cancelled:
                 self.stopped.emit(job.id)
             else:
                 self.failed.emit(job.id, value)
         else:
             self.answered.emit(job.id, result, time.perf_counter() - start)
-
-
-def _as_value(error: BaseException, who: str) -> OVEditError:
-    """The error as a value for a person, without the frames (and pixels) that it came from."""
-    if isinstance(error, OVEditError):
-        log.info("%s: %s", who, error, exc_info=error)
-        make, arguments = error.__reduce__()
-        return make(*arguments)
-    if isinstance(error, MemoryError):
-        log.error("%s ran out of memory", who, exc_info=error)
-        return EngineError(
-            f"{who} ran out of memory.", "Close other programs, or use the preset 'fast'."
-        )
-    log.error("%s failed", who, exc_info=error)
-    words = " ".join(str(error).split())
-    kind = type(error).__name__
-    return EngineError(
-        f"{who} failed unexpectedly: {kind}{f': {words}' if words else ''}.".replace("..", "."),
-        "The log has the details; nothing was changed.",
-    )
