@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Open the window, with the file named if there is one. Returns the exit code."""
-    files = [word for word in (sys.argv[1:] if argv is None else argv) if not word.startswith("-")]
+    words = sys.argv[1:] if argv is None else argv
+    paths = [Path(word) for word in words if not word.startswith("-")]
     if not _has_display():
         print(
             "ovedit: There is no display to open a window on. "
@@ -28,6 +29,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     from PySide6.QtWidgets import QApplication
 
     from ovedit.ui import theme
+    from ovedit.ui.commands import file
 
     app = QApplication.instance() or QApplication(sys.argv[:1])
     assert isinstance(app, QApplication)
@@ -36,9 +38,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     theme.apply(app)
     window = build_window()
     window.show()
-    QTimer.singleShot(0, lambda: window.commands.run(lambda c: c.offer_recovery()))
-    if files:
-        window.commands.run(lambda c: c.open_paths([Path(file) for file in files]))
+    QTimer.singleShot(0, lambda: window.context.run(file.offer_recovery))
+    if paths:
+        window.context.run(lambda c: file.open_paths(c, paths))
     code = app.exec()
     if not window.engines_stopped:
         # An engine that does not listen still runs; everything is saved, and Qt would abort when

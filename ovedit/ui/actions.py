@@ -6,550 +6,464 @@ The menus, the shortcut list and the context menus of the docks are all made fro
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from ovedit.ui.commands import Commands
-from ovedit.ui.tools import TOOLS
+from ovedit.ui.commands import (
+    edit,
+    export,
+    file,
+    help,
+    image,
+    layer,
+    mask,
+    selection,
+    tool,
+    view,
+)
+from ovedit.ui.commands.context import Context
+from ovedit.ui.tools import TOOLS, Tool
 
-Do = Callable[[Commands], object]
-When = Callable[[Commands], bool]
+When = Callable[[Context], bool]
 
 
 @dataclass(frozen=True)
-class ActionSpec:
+class Action:
     """One action.
 
-    id: stable name. menu: the menu it is in, "" for a shortcut without a menu entry. shortcut: in
-    Qt's portable words, several parted by " | ". canvas_only: the shortcut works only while the
-    canvas or the masks dock has the focus, because a text field needs the key. when: whether it can
-    be used now. checked: makes it a toggle. separator: a line above it.
+    id: stable name. do: the command. shortcut: in Qt's portable words, several parted by " | ".
+    when: whether it can be used now. checked: makes it a toggle. canvas_only: the shortcut works
+    only while the canvas or the masks dock has the focus, because a text field needs the key.
+    menu: the menu it is in. separator: a line above it.
     """
 
     id: str
-    menu: str
     text: str
-    do: Do
+    do: Callable[[Context], object]
     shortcut: str = ""
     icon: str = ""
     tip: str = ""
     when: When | None = None
     checked: When | None = None
-    separator: bool = False
     canvas_only: bool = False
+    menu: str = ""
+    separator: bool = False
 
 
-def _open(c: Commands) -> bool:
-    return c.document is not None
+LINE = None
+"""A line between the entries of a menu."""
 
 
-def _mask(c: Commands) -> bool:
+def _menu(title: str, *entries: Action | None) -> tuple[Action, ...]:
+    above = (LINE, *entries)
+    return tuple(
+        replace(entry, menu=title, separator=before is LINE and index > 0)
+        for index, (before, entry) in enumerate(zip(above, entries, strict=False))
+        if entry is not LINE
+    )
+
+
+def _open(c: Context) -> bool:
+    return c.document_or_none is not None
+
+
+def _mask(c: Context) -> bool:
     return bool(c.mask_ids)
 
 
-def _masks(c: Commands) -> bool:
+def _masks(c: Context) -> bool:
     return len(c.mask_ids) > 1
 
 
-def _layer(c: Commands) -> bool:
-    return c.layer is not None
+def _any_mask(c: Context) -> bool:
+    return c.has_masks
 
 
-def _selection(c: Commands) -> bool:
-    return c.document is not None and c.document.state.selection is not None
+def _selection(c: Context) -> bool:
+    return c.has_selection
 
 
-MENUS = ("&File", "&Edit", "&Image", "&Layer", "&Select", "&Mask", "&View", "&Help")
+def _can_edit(c: Context) -> bool:
+    return c.can_edit
 
-ACTIONS: tuple[ActionSpec, ...] = (
-    ActionSpec("new", "&File", "&New…", Commands.new, "Ctrl+N", "plus", "An empty picture"),
-    ActionSpec("open", "&File", "&Open…", Commands.open, "Ctrl+O", "open", "Open a picture"),
-    ActionSpec("open-sample", "&File", "Open sa&mple", Commands.open_sample, icon="image"),
-    ActionSpec(
+
+def _layer(c: Context) -> bool:
+    return c.layer_or_none is not None
+
+
+def _edit_layer(c: Context) -> bool:
+    return c.edit_layer_id != ""
+
+
+def _tool(kind: type[Tool]) -> Action:
+    return Action(
+        f"tool-{kind.name}",
+        kind.title,
+        lambda c: tool.use(c, kind.name),
+        kind.shortcut,
+        kind.icon,
+        kind.hint,
+    )
+
+
+FILE = _menu(
+    "&File",
+    Action("new", "&New…", file.new_picture, "Ctrl+N", "plus", "An empty picture"),
+    Action("open", "&Open…", file.ask_and_open, "Ctrl+O", "open", "Open a picture"),
+    Action("open-sample", "Open sa&mple", file.open_sample, icon="image"),
+    LINE,
+    Action(
         "save",
-        "&File",
         "&Save",
-        Commands.save,
+        file.save,
         "Ctrl+S",
         "save",
         "Save all layers and masks as OpenRaster",
         _open,
-        separator=True,
     ),
-    ActionSpec("save-as", "&File", "Save &as…", Commands.save_as, "Ctrl+Shift+S", when=_open),
-    ActionSpec(
+    Action("save-as", "Save &as…", file.save_as, "Ctrl+Shift+S", when=_open),
+    Action(
         "export",
-        "&File",
         "&Export…",
-        Commands.export,
+        export.export_picture,
         "Ctrl+Shift+E",
         "export",
         "Write the picture as PNG, JPEG, WebP or TIFF",
         _open,
     ),
-    ActionSpec(
+    Action(
         "export-masks",
-        "&File",
         "Export mas&ks…",
-        Commands.export_masks,
+        export.export_masks,
         tip="Write every class mask as a grey PNG",
-        when=lambda c: c.has_masks,
+        when=_any_mask,
     ),
-    ActionSpec("import-mask", "&File", "&Import mask…", Commands.import_mask, when=_open),
-    ActionSpec("close", "&File", "&Close", Commands.close, "Ctrl+W", when=_open, separator=True),
-    ActionSpec("quit", "&File", "&Quit", Commands.quit, "Ctrl+Q"),
-    ActionSpec(
+    Action("import-mask", "&Import mask…", export.import_mask, when=_open),
+    LINE,
+    Action("close", "&Close", file.close, "Ctrl+W", when=_open),
+    Action("quit", "&Quit", file.quit_program, "Ctrl+Q"),
+)
+
+EDIT = _menu(
+    "&Edit",
+    Action(
         "undo",
-        "&Edit",
         "&Undo",
-        Commands.undo,
+        edit.undo,
         "Ctrl+Z",
         "undo",
         "Take back the last step",
         lambda c: c.can_undo,
     ),
-    ActionSpec(
+    Action(
         "redo",
-        "&Edit",
         "&Redo",
-        Commands.redo,
+        edit.redo,
         "Ctrl+Shift+Z | Ctrl+Y",
         "redo",
         "Do the undone step again",
         lambda c: c.can_redo,
     ),
-    ActionSpec(
+    LINE,
+    Action(
         "copy",
-        "&Edit",
         "&Copy",
-        Commands.copy,
+        edit.copy,
         "Ctrl+C",
         tip="Copy the picture, or what is selected of it",
         when=_open,
-        separator=True,
     ),
-    ActionSpec(
+    Action(
         "paste",
-        "&Edit",
         "&Paste as layer",
-        Commands.paste,
+        edit.paste,
         "Ctrl+V",
         tip="Paste a picture as a new layer, or as a new document where none is open",
     ),
-    ActionSpec(
-        "prompt",
-        "&Edit",
-        "&Type a phrase",
-        Commands.focus_prompt,
-        "/",
-        "search",
-        "Go to the prompt",
-        _open,
-        separator=True,
-    ),
-    ActionSpec(
-        "remove", "&Edit", "Re&move…", lambda c: c.prepare_edit("remove"), when=lambda c: c.can_edit
-    ),
-    ActionSpec(
+    LINE,
+    Action("prompt", "&Type a phrase", edit.focus_prompt, "/", "search", "Go to the prompt", _open),
+    Action("remove", "Re&move…", lambda c: edit.prepare_edit(c, "remove"), when=_can_edit),
+    Action(
         "replace",
-        "&Edit",
         "Rep&lace with…",
-        lambda c: c.prepare_edit("replace"),
-        when=lambda c: c.can_edit,
+        lambda c: edit.prepare_edit(c, "replace"),
         icon="replace",
+        when=_can_edit,
     ),
-    ActionSpec(
+    Action(
         "restyle",
-        "&Edit",
         "Re&style as…",
-        lambda c: c.prepare_edit("restyle"),
-        when=lambda c: c.can_edit,
+        lambda c: edit.prepare_edit(c, "restyle"),
         icon="restyle",
+        when=_can_edit,
     ),
-    ActionSpec(
-        "swap-colours", "&Edit", "S&wap brush colours", Commands.swap_colours, "X", separator=True
-    ),
-    ActionSpec("brush-smaller", "&Edit", "Smaller brush", lambda c: c.resize_brush(-1), "["),
-    ActionSpec("brush-larger", "&Edit", "Larger brush", lambda c: c.resize_brush(1), "]"),
-    ActionSpec(
-        "preferences",
-        "&Edit",
-        "Pre&ferences…",
-        Commands.preferences,
-        "Ctrl+,",
-        "settings",
-        separator=True,
-    ),
-    ActionSpec(
+    LINE,
+    Action("preferences", "Pre&ferences…", edit.preferences, "Ctrl+,", "settings"),
+)
+
+IMAGE = _menu(
+    "&Image",
+    Action(
         "crop",
-        "&Image",
         "Selection as &new picture",
-        Commands.crop,
+        image.crop,
         icon="crop",
         tip="Open what is selected as a document of its own",
         when=_selection,
     ),
-    ActionSpec(
-        "flatten", "&Image", "&Flatten", Commands.flatten, tip="Make one layer of all", when=_open
-    ),
-    ActionSpec(
-        "new-layer", "&Layer", "&New layer", Commands.new_layer, "Ctrl+Shift+N", "plus", when=_open
-    ),
-    ActionSpec(
-        "duplicate-layer",
-        "&Layer",
-        "&Duplicate",
-        Commands.duplicate_layer,
-        "Ctrl+J",
-        "duplicate",
-        when=_layer,
-    ),
-    ActionSpec(
-        "delete-layer", "&Layer", "D&elete", Commands.delete_layer, "", "trash", when=_layer
-    ),
-    ActionSpec(
+    Action("flatten", "&Flatten", image.flatten, tip="Make one layer of all", when=_open),
+)
+
+LAYER = _menu(
+    "&Layer",
+    Action("new-layer", "&New layer", layer.new, "Ctrl+Shift+N", "plus", when=_open),
+    Action("duplicate-layer", "&Duplicate", layer.duplicate, "Ctrl+J", "duplicate", when=_layer),
+    Action("delete-layer", "D&elete", layer.delete, icon="trash", when=_layer),
+    Action(
         "merge-down",
-        "&Layer",
         "&Merge down",
-        Commands.merge_down,
+        layer.merge_down,
         "Ctrl+M",
         "merge-down",
         when=lambda c: c.can_merge_down,
     ),
-    ActionSpec(
-        "layer-up",
-        "&Layer",
-        "Move &up",
-        lambda c: c.raise_layer(1),
-        "Ctrl+]",
-        "chevron-up",
-        when=_layer,
-        separator=True,
+    LINE,
+    Action(
+        "layer-up", "Move &up", lambda c: layer.raise_by(c, 1), "Ctrl+]", "chevron-up", when=_layer
     ),
-    ActionSpec(
+    Action(
         "layer-down",
-        "&Layer",
         "Move d&own",
-        lambda c: c.raise_layer(-1),
+        lambda c: layer.raise_by(c, -1),
         "Ctrl+[",
         "chevron-down",
         when=_layer,
     ),
-    ActionSpec(
+    Action(
         "lock-layer",
-        "&Layer",
         "&Lock",
-        Commands.toggle_lock,
+        layer.toggle_lock,
         icon="lock",
         when=_layer,
-        checked=lambda c: c.layer is not None and c.layer.locked,
+        checked=lambda c: c.layer_or_none is not None and c.layer.locked,
     ),
-    ActionSpec(
+    Action(
         "clear-outside",
-        "&Layer",
         "&Clear outside selection",
-        Commands.clear_outside,
-        when=lambda c: c.layer is not None and _selection(c),
+        layer.clear_outside,
+        when=lambda c: _layer(c) and _selection(c),
     ),
-    ActionSpec(
+    LINE,
+    Action(
         "alpha-mask",
-        "&Layer",
         "Alpha mask from class mask",
-        Commands.add_alpha_mask,
+        layer.add_alpha_mask,
         tip="Show the layer only where the current mask is",
-        when=lambda c: c.layer is not None and bool(c.mask_ids),
-        separator=True,
+        when=lambda c: _layer(c) and _mask(c),
     ),
-    ActionSpec(
+    Action(
         "no-alpha-mask",
-        "&Layer",
         "Remove alpha mask",
-        Commands.remove_alpha_mask,
-        when=lambda c: c.layer is not None and c.layer.has_alpha_mask,
+        layer.remove_alpha_mask,
+        when=lambda c: _layer(c) and c.layer.has_alpha_mask,
     ),
-    ActionSpec(
-        "run-again",
-        "&Layer",
-        "&Run edit again",
-        lambda c: c.run_again(),
-        "Ctrl+R",
-        "rerun",
-        when=lambda c: c.edit_layer_id != "",
-        separator=True,
-    ),
-    ActionSpec(
+    LINE,
+    Action("run-again", "&Run edit again", layer.run_again, "Ctrl+R", "rerun", when=_edit_layer),
+    Action(
         "vary",
-        "&Layer",
         "&Vary",
-        lambda c: c.run_again(vary=True),
+        lambda c: layer.run_again(c, vary=True),
         "Ctrl+Shift+R",
         "vary",
         "Run the edit again with another seed",
-        lambda c: c.edit_layer_id != "",
+        _edit_layer,
     ),
-    ActionSpec(
+    Action(
         "edit-mask",
-        "&Layer",
         "Mask of ed&it",
-        Commands.edit_mask,
+        layer.edit_mask,
         tip="Make a class mask of what the edit was run on, to correct it",
-        when=lambda c: c.edit_layer_id != "",
+        when=_edit_layer,
     ),
-    ActionSpec(
+    Action(
         "run-with-mask",
-        "&Layer",
         "Run again with class mas&k",
-        lambda c: c.run_again(with_masks=True),
+        lambda c: layer.run_again(c, with_masks=True),
         tip="Run the edit again inside the masks in hand",
-        when=lambda c: c.edit_layer_id != "" and bool(c.mask_ids),
+        when=lambda c: _edit_layer(c) and _mask(c),
     ),
-    ActionSpec("select-all", "&Select", "&All", Commands.select_all, "Ctrl+A", when=_open),
-    ActionSpec("deselect", "&Select", "&None", Commands.deselect, "Ctrl+D", when=_selection),
-    ActionSpec(
-        "invert-selection",
-        "&Select",
-        "&Invert",
-        Commands.invert_selection,
-        "Ctrl+Shift+I",
-        "invert",
-        when=_selection,
+)
+
+SELECT = _menu(
+    "&Select",
+    Action("select-all", "&All", selection.select_all, "Ctrl+A", when=_open),
+    Action("deselect", "&None", selection.deselect, "Ctrl+D", when=_selection),
+    Action(
+        "invert-selection", "&Invert", selection.invert, "Ctrl+Shift+I", "invert", when=_selection
     ),
-    ActionSpec(
+    Action(
         "quick-mask",
-        "&Select",
         "&Quick mask",
-        Commands.toggle_quick_mask,
+        selection.toggle_quick_mask,
         "Q",
         "quick-mask",
         "Show the selection in red",
         _open,
-        checked=lambda c: c.canvas.overlays.quick_mask,
+        lambda c: c.canvas.overlays.quick_mask,
     ),
-    ActionSpec(
-        "mask-to-selection",
-        "&Select",
-        "From class &mask",
-        Commands.mask_to_selection,
-        when=_mask,
-        separator=True,
-    ),
-    ActionSpec(
-        "selection-to-mask",
-        "&Select",
-        "To new class mas&k",
-        Commands.selection_to_mask,
-        when=_selection,
-    ),
-    ActionSpec(
+    LINE,
+    Action("mask-to-selection", "From class &mask", selection.from_masks, when=_mask),
+    Action("selection-to-mask", "To new class mas&k", selection.to_mask, when=_selection),
+)
+
+MASK = _menu(
+    "&Mask",
+    Action(
         "accept",
-        "&Mask",
         "&Accept",
-        Commands.accept,
+        mask.accept,
         "Return | Enter",
         "check",
         "This is what is meant",
         lambda c: c.has_undecided,
         canvas_only=True,
     ),
-    ActionSpec(
+    Action(
         "accept-all",
-        "&Mask",
         "Accept a&ll",
-        Commands.accept_all,
+        mask.accept_all,
         "Shift+Return",
-        when=lambda c: c.has_masks,
+        when=_any_mask,
         canvas_only=True,
     ),
-    ActionSpec(
+    Action(
         "reject",
-        "&Mask",
         "&Reject",
-        Commands.reject,
+        mask.reject,
         "Del | Backspace",
         "backspace",
         "Throw the mask away",
         _mask,
         canvas_only=True,
     ),
-    ActionSpec(
+    Action(
         "next-candidate",
-        "&Mask",
         "Ne&xt candidate",
-        lambda c: c.step_candidate(1),
+        lambda c: mask.step_candidate(c, 1),
         "N",
         tip="Show what else the engine thought of",
         when=lambda c: c.has_candidates,
     ),
-    ActionSpec(
-        "new-mask",
-        "&Mask",
-        "&New empty mask",
-        Commands.new_mask,
-        icon="plus",
-        when=_open,
-        separator=True,
-    ),
-    ActionSpec(
-        "duplicate-mask",
-        "&Mask",
-        "&Duplicate",
-        Commands.duplicate_mask,
-        icon="duplicate",
-        when=_mask,
-    ),
-    ActionSpec(
+    LINE,
+    Action("new-mask", "&New empty mask", mask.new, icon="plus", when=_open),
+    Action("duplicate-mask", "&Duplicate", mask.duplicate, icon="duplicate", when=_mask),
+    Action(
         "solo",
-        "&Mask",
         "S&olo",
-        Commands.toggle_solo,
+        mask.toggle_solo,
         icon="solo",
         tip="Show only this mask",
         when=_mask,
         checked=lambda c: bool(c.canvas.overlays.solo),
     ),
-    ActionSpec("hide-mask", "&Mask", "&Hide or show", Commands.toggle_mask, icon="eye", when=_mask),
-    ActionSpec("grow", "&Mask", "&Grow…", Commands.grow, icon="grow", when=_mask, separator=True),
-    ActionSpec("shrink", "&Mask", "&Shrink…", Commands.shrink, icon="shrink", when=_mask),
-    ActionSpec("feather", "&Mask", "&Feather…", Commands.feather, icon="feather", when=_mask),
-    ActionSpec(
-        "fill-holes",
-        "&Mask",
-        "F&ill holes",
-        lambda c: c.change_masks("fill_holes"),
-        icon="fill-holes",
-        when=_mask,
-    ),
-    ActionSpec(
-        "remove-specks",
-        "&Mask",
-        "Remove s&pecks",
-        lambda c: c.change_masks("remove_specks"),
-        icon="specks",
-        when=_mask,
-    ),
-    ActionSpec(
+    Action("hide-mask", "&Hide or show", mask.toggle_shown, icon="eye", when=_mask),
+    LINE,
+    Action("grow", "&Grow…", mask.grow, icon="grow", when=_mask),
+    Action("shrink", "&Shrink…", mask.shrink, icon="shrink", when=_mask),
+    Action("feather", "&Feather…", mask.feather, icon="feather", when=_mask),
+    Action("fill-holes", "F&ill holes", mask.fill_holes, icon="fill-holes", when=_mask),
+    Action("remove-specks", "Remove s&pecks", mask.remove_specks, icon="specks", when=_mask),
+    Action(
         "snap",
-        "&Mask",
         "Snap to &edges",
-        lambda c: c.change_masks("snap_to_edges"),
+        mask.snap_to_edges,
         "Ctrl+Shift+G",
         "snap",
         "Move the mask's edge onto the picture's",
         _mask,
     ),
-    ActionSpec(
-        "invert-mask",
-        "&Mask",
-        "In&vert",
-        lambda c: c.change_masks("invert"),
-        "Ctrl+I",
-        "invert",
-        when=_mask,
-    ),
-    ActionSpec(
+    Action("invert-mask", "In&vert", mask.invert, "Ctrl+I", "invert", when=_mask),
+    LINE,
+    Action(
         "union",
-        "&Mask",
         "&Unite",
-        lambda c: c.change_masks("union"),
+        mask.union,
         icon="union",
         tip="Make one mask of those chosen",
         when=_masks,
-        separator=True,
     ),
-    ActionSpec(
-        "intersect",
-        "&Mask",
-        "In&tersect",
-        lambda c: c.change_masks("intersect"),
-        icon="intersect",
-        when=_masks,
-    ),
-    ActionSpec(
+    Action("intersect", "In&tersect", mask.intersect, icon="intersect", when=_masks),
+    Action(
         "subtract",
-        "&Mask",
         "Su&btract",
-        lambda c: c.change_masks("subtract"),
+        mask.subtract,
         icon="subtract",
         tip="Take the others away from the first",
         when=_masks,
     ),
-    ActionSpec(
+)
+
+TOOL = _menu(
+    "&Tools",
+    *(entry for group in TOOLS for entry in (*(_tool(kind) for kind in group), LINE)),
+    Action("swap-colours", "S&wap brush colours", tool.swap_colours, "X"),
+    Action("brush-smaller", "&Smaller brush", lambda c: tool.resize_brush(c, -1), "["),
+    Action("brush-larger", "&Larger brush", lambda c: tool.resize_brush(c, 1), "]"),
+)
+
+VIEW = _menu(
+    "&View",
+    Action(
         "zoom-in",
-        "&View",
         "Zoom &in",
         lambda c: c.canvas.zoom_step(1),
         "Ctrl++ | Ctrl+=",
         "zoom-in",
         when=_open,
     ),
-    ActionSpec(
-        "zoom-out",
-        "&View",
-        "Zoom &out",
-        lambda c: c.canvas.zoom_step(-1),
-        "Ctrl+-",
-        "zoom-out",
-        when=_open,
+    Action(
+        "zoom-out", "Zoom &out", lambda c: c.canvas.zoom_step(-1), "Ctrl+-", "zoom-out", when=_open
     ),
-    ActionSpec("fit", "&View", "&Fit", lambda c: c.canvas.fit(), "Ctrl+0", "fit", when=_open),
-    ActionSpec(
-        "full-size", "&View", "&100 %", lambda c: c.canvas.zoom_to(1.0), "Ctrl+1", when=_open
-    ),
-    ActionSpec(
+    Action("fit", "&Fit", lambda c: c.canvas.fit(), "Ctrl+0", "fit", when=_open),
+    Action("full-size", "&100 %", lambda c: c.canvas.zoom_to(1.0), "Ctrl+1", when=_open),
+    LINE,
+    Action(
         "overlays",
-        "&View",
         "Mask o&verlays",
-        Commands.toggle_overlays,
+        view.toggle_overlays,
         "Ctrl+H",
         "eye",
         when=_open,
         checked=lambda c: c.canvas.overlays.shown,
-        separator=True,
     ),
-    ActionSpec(
+    Action(
         "heat-map",
-        "&View",
         "&Heat map",
-        Commands.toggle_heat_map,
+        view.toggle_heat_map,
         icon="heat-map",
         tip="Show how well each place fits the phrase",
         when=_mask,
         checked=lambda c: c.canvas.overlays.heat_map,
     ),
-    ActionSpec(
-        "full-screen", "&View", "F&ull screen", Commands.toggle_full_screen, "F11", separator=True
-    ),
-    ActionSpec(
+    LINE,
+    Action("full-screen", "F&ull screen", view.toggle_full_screen, "F11"),
+    Action(
         "pin-prompt",
-        "&View",
         "&Pin the prompt",
-        Commands.toggle_prompt_pin,
+        view.toggle_prompt_pin,
         icon="pin",
         tip="Give the prompt a place of its own below the picture",
-        checked=lambda c: c.prompt_pinned,
-    ),
-    ActionSpec(
-        "tour",
-        "&Help",
-        "&Guided tour",
-        Commands.tour,
-        icon="info",
-        tip="Five steps on the sample picture",
-    ),
-    ActionSpec(
-        "shortcuts", "&Help", "&Keyboard shortcuts", Commands.show_shortcuts, "F1", "keyboard"
-    ),
-    ActionSpec("about", "&Help", "&About OVEdit", Commands.about, icon="info"),
-    *(
-        ActionSpec(
-            f"tool-{tool.name}",
-            "",
-            tool.title,
-            lambda c, name=tool.name: c.use_tool(name),
-            tool.shortcut,
-            tool.icon,
-            tool.hint,
-        )
-        for group in TOOLS
-        for tool in group
+        checked=lambda c: c.window.prompt_pinned,
     ),
 )
+
+HELP = _menu(
+    "&Help",
+    Action(
+        "tour", "&Guided tour", help.start_tour, icon="info", tip="Five steps on the sample picture"
+    ),
+    Action("shortcuts", "&Keyboard shortcuts", help.show_shortcuts, "F1", "keyboard"),
+    Action("about", "&About OVEdit", help.about, icon="info"),
+)
+
+ACTIONS = (*FILE, *EDIT, *IMAGE, *LAYER, *SELECT, *MASK, *TOOL, *VIEW, *HELP)
+MENUS = tuple(dict.fromkeys(action.menu for action in ACTIONS))

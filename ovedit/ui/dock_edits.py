@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QEvent, QObject, QPoint, Qt
+from PySide6.QtCore import QEvent, QObject, Qt
 from PySide6.QtGui import QFocusEvent
 
 from ovedit.document import BlendMode, Document, Transaction
 from ovedit.errors import OVEditError
+from ovedit.ui.commands import layer, mask
 from ovedit.workflows import layers, mask_ops, segment, threshold
 
 if TYPE_CHECKING:
@@ -47,14 +48,14 @@ class DockEdits(QObject):
         panel.threshold_moved.connect(self._preview_threshold)
         panel.threshold_committed.connect(self._set_threshold)
         panel.accept_requested.connect(
-            lambda ids: window.commands.run(lambda c: c.accept_masks(self._ids(*ids)))
+            lambda ids: window.context.run(lambda c: mask.accept_these(c, self._ids(*ids)))
         )
         panel.reject_requested.connect(
             lambda ids: self._do(lambda d: segment.reject(d, self._ids(*ids)))
         )
         panel.heat_map_toggled.connect(lambda on: window.canvas.overlays.show(heat_map=on))
-        panel.add_requested.connect(lambda: window.commands.run(lambda c: c.new_mask()))
-        panel.menu_requested.connect(lambda _id, at: self._popup("masks", at))
+        panel.add_requested.connect(lambda: window.context.run(mask.new))
+        panel.menu_requested.connect(lambda _id, at: self._window.menus.popup("&Mask", at))
 
     def _connect_layers(self) -> None:
         panel, window = self._window.layers, self._window
@@ -76,14 +77,14 @@ class DockEdits(QObject):
         panel.opacity_committed.connect(self._set_opacity)
         panel.moved.connect(self._move_layer)
         panel.rerun_requested.connect(lambda id_: window.assistant.run_again(id_))
-        panel.add_requested.connect(lambda: window.commands.run(lambda c: c.new_layer()))
+        panel.add_requested.connect(lambda: window.context.run(layer.new))
         panel.duplicate_requested.connect(
             lambda ids: self._do(lambda d: [layers.duplicate(d, id_) for id_ in ids])
         )
         panel.delete_requested.connect(
             lambda ids: self._do(lambda d: [layers.remove(d, id_) for id_ in ids])
         )
-        panel.menu_requested.connect(lambda _id, at: self._popup("layers", at))
+        panel.menu_requested.connect(lambda _id, at: self._window.menus.popup("&Layer", at))
 
     # -- masks -----------------------------------------------------------------------------------
 
@@ -187,6 +188,3 @@ class DockEdits(QObject):
         except OVEditError as error:
             self._drop_gesture()
             self._window.say(error)
-
-    def _popup(self, which: str, at: QPoint) -> None:
-        self._window.popup_menu(which, at)

@@ -3,34 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
-from PySide6.QtCore import QCoreApplication, QPoint, QPointF, Qt, QTimer
-from PySide6.QtGui import QAction, QCloseEvent, QKeySequence, QTransform
-from PySide6.QtWidgets import (
-    QDockWidget,
-    QMainWindow,
-    QMenu,
-    QStackedWidget,
-    QVBoxLayout,
-    QWidget,
-)
+from PySide6.QtCore import QCoreApplication, Qt, QTimer
+from PySide6.QtGui import QCloseEvent
+from PySide6.QtWidgets import QDockWidget, QMainWindow, QStackedWidget, QVBoxLayout, QWidget
 
-from ovedit.document import BlendMode, Document
+from ovedit.document import BlendMode
 from ovedit.document.events import Event, HistoryChanged
 from ovedit.engine.protocols import Preview
-from ovedit.engine.requests import EditKind, Point
+from ovedit.engine.requests import EditKind
 from ovedit.errors import OVEditError
-from ovedit.geometry import Rect
 from ovedit.service.model_service import ModelService
 from ovedit.ui import theme
-from ovedit.ui.actions import ACTIONS, MENUS, ActionSpec
 from ovedit.ui.assistant import Assistant
 from ovedit.ui.bindings import Bindings
 from ovedit.ui.canvas.canvas import Canvas
-from ovedit.ui.commands import Commands
+from ovedit.ui.commands import edit, file, mask
+from ovedit.ui.commands.context import Context
 from ovedit.ui.dock_edits import DockEdits
-from ovedit.ui.icons import app_icon, icon
+from ovedit.ui.icons import app_icon
+from ovedit.ui.menus import Menus
 from ovedit.ui.messages import Message
 from ovedit.ui.options_bar import OptionsBar
 from ovedit.ui.panels.history import HistoryPanel
@@ -43,6 +37,7 @@ from ovedit.ui.session import Session
 from ovedit.ui.start_page import StartPage
 from ovedit.ui.status_row import StatusRow, grouped
 from ovedit.ui.tool_column import ToolColumn
+from ovedit.ui.tool_host import WindowToolHost
 from ovedit.ui.tools import TOOLS, ClickTool, Tool, ToolOptions
 from ovedit.ui.tools.base import paint_target
 from ovedit.ui.tour import END_TOUR, Tour
@@ -56,7 +51,7 @@ _BLEND_NAMES = {BlendMode.COLOUR: "Colour"}
 
 
 class MainWindow(QMainWindow):
-    """The window, and the `ToolHost` of its tools."""
+    """The window. `context` is what its commands act on."""
 
     def __init__(self, session: Session, service: ModelService) -> None:
         super().__init__()
@@ -66,13 +61,16 @@ class MainWindow(QMainWindow):
         self.session = session
         self.service = service
         self.assistant = Assistant(session, service, self)
-        self.commands = Commands(self)
+        self.context = Context(self)
         self.options = ToolOptions()
         self._build_centre()
         self._build_bars()
         self._build_docks()
-        self._build_actions()
-        self._tools: dict[str, Tool] = {tool.name: tool(self) for group in TOOLS for tool in group}
+        self._build_menus()
+        self.tool_host = WindowToolHost(self.canvas, self.options_bar, self.assistant, self.tell)
+        self._tools: dict[str, Tool] = {
+            tool.name: tool(self.tool_host) for group in TOOLS for tool in group
+        }
         self.bindings = Bindings(self.masks, self.layers, self.history, self)
         self.dock_edits = DockEdits(self)
         self.tour = Tour(self)
@@ -152,52 +150,21 @@ class MainWindow(QMainWindow):
         self.addDockWidget(Qt.DockWidgetArea.RightDockWidgetArea, dock)
         return dock
 
-    def _build_actions(self) -> None:
-        menus = {title: self.menuBar().addMenu(title) for title in MENUS}
+    def _build_menus(self) -> None:
+        self.menus = Menus(self, self.canvas, self.context)
         self._caption = label("", "caption")
         self.menuBar().setCornerWidget(self._caption)
-        self.actions_by_id: dict[str, QAction] = {}
-        self._specs = {spec.id: spec for spec in ACTIONS}
-        for spec in ACTIONS:
-            action = self._action(spec)
-            self.actions_by_id[spec.id] = action
-            if spec.menu:
-                if spec.separator:
-                    menus[spec.menu].addSeparator()
-                menus[spec.menu].addAction(action)
-            if spec.canvas_only:
-                self.canvas.addAction(action)
-            else:
-                self.addAction(action)
-        view = menus["&View"]
-        view.addSeparator()
+        self.menus["&View"].addSeparator()
         for dock in self.docks:
-            view.addAction(dock.toggleViewAction())
-        self.recent_menu = QMenu("Open &recent", self)
-        menus["&File"].insertMenu(self.actions_by_id["save"], self.recent_menu)
-        for menu in menus.values():
-            menu.aboutToShow.connect(self.refresh_actions)
-        self.masks.set_menu(menus["&Mask"])
-        self.layers.set_menu(menus["&Layer"])
-        self._context_menus = {"masks": menus["&Mask"], "layers": menus["&Layer"]}
-
-    def _action(self, spec: ActionSpec) -> QAction:
-        action = QAction(spec.text, self)
-        action.setObjectName(f"action-{spec.id}")
-        if spec.icon:
-            action.setIcon(icon(spec.icon, "dim"))
-            action.setIconVisibleInMenu(True)
-        action.setToolTip(spec.tip or spec.text.replace("&", ""))
-        action.setStatusTip("")
-        action.setShortcuts([QKeySequence(keys) for keys in spec.shortcut.split(" | ") if keys])
-        if spec.canvas_only:
-            action.setShortcutContext(Qt.ShortcutContext.WidgetShortcut)
-        action.setCheckable(spec.checked is not None)
-        action.triggered.connect(lambda _on=False: self._trigger(spec))
-        return action
+            self.menus["&View"].addAction(dock.toggleViewAction())
+        self.masks.set_menu(self.menus["&Mask"])
+        self.layers.set_menu(self.menus["&Layer"])
 
     def _connect(self) -> None:
         session, assistant, prompt = self.session, self.assistant, self.prompt
+        run = self.context.run
+        self.menus.refreshed.connect(self._show_usable)
+        self.menus.recent_chosen.connect(lambda path: self._open_files([path]))
         session.document_changed.connect(self._show_document)
         session.title_changed.connect(self._show_title)
         session.said.connect(self.tell)
@@ -207,7 +174,7 @@ class MainWindow(QMainWindow):
         assistant.jobs_changed.connect(self._show_jobs)
         assistant.previewed.connect(self._show_preview)
         assistant.points_applied.connect(self._points_applied)
-        assistant.selected.connect(lambda _ids: self.refresh_actions())
+        assistant.selected.connect(lambda _ids: self.menus.refresh())
         self.service.engines_changed.connect(lambda _engines: self._show_engine())
         prompt.select_requested.connect(self._select)
         prompt.edit_requested.connect(self._edit)
@@ -219,67 +186,21 @@ class MainWindow(QMainWindow):
         self.canvas.view_changed.connect(self._show_zoom)
         self.canvas.mask_hovered.connect(self.masks.highlight)
         self.canvas.tool_failed.connect(self.say)
-        self.canvas.escaped.connect(lambda: self.commands.run(Commands.escape))
-        self.canvas.files_dropped.connect(lambda paths: self._open_files(paths))
-        self.start.open_requested.connect(lambda: self.commands.run(Commands.open))
-        self.start.sample_requested.connect(lambda: self.commands.run(Commands.open_sample))
+        self.canvas.escaped.connect(partial(run, edit.escape))
+        self.canvas.files_dropped.connect(self._open_files)
+        self.start.open_requested.connect(partial(run, file.ask_and_open))
+        self.start.sample_requested.connect(partial(run, file.open_sample))
         self.start.recent_requested.connect(lambda path: self._open_files([path]))
-        self.start.files_dropped.connect(lambda paths: self._open_files(paths))
+        self.start.files_dropped.connect(self._open_files)
         self.tool_column.chosen.connect(self.use_tool)
         self.options_bar.changed.connect(self.canvas.update)
         self.options_bar.engine_chosen.connect(self._use_engine)
-        self.options_bar.snap_requested.connect(
-            lambda: self.commands.run(lambda c: c.change_masks("snap_to_edges"))
-        )
+        self.options_bar.snap_requested.connect(partial(run, mask.snap_to_edges))
         self.status.cancel_requested.connect(assistant.cancel)
         self.jobs.cancel_requested.connect(assistant.cancel)
         self.jobs.cancel_all_requested.connect(assistant.cancel_all)
 
-    # -- actions ---------------------------------------------------------------------------------
-
-    def _trigger(self, spec: ActionSpec) -> None:
-        if spec.when is None or spec.when(self.commands):
-            self.commands.run(spec.do)
-        self.refresh_actions()
-
-    def refresh_actions(self) -> None:
-        """Show which actions can be used now, and which are on."""
-        for id_, action in self.actions_by_id.items():
-            spec = self._specs[id_]
-            action.setEnabled(spec.when is None or spec.when(self.commands))
-            if spec.checked is not None:
-                action.setChecked(spec.checked(self.commands))
-        self.prompt.set_can_edit(self.commands.can_edit)
-        overlays = self.canvas.overlays
-        self.masks.set_heat_map(overlays.heat_map)
-
-    def popup_menu(self, which: str, at: QPoint) -> None:
-        """Show the menu of the masks or the layers at a place of the screen."""
-        self._context_menus[which].popup(at)
-
-    # -- being the host of tools -----------------------------------------------------------------
-
-    @property
-    def document(self) -> Document:
-        """The document in the canvas."""
-        return self.canvas.document
-
-    @property
-    def quick_mask(self) -> bool:
-        """Whether the selection is shown in red, to be painted on."""
-        return self.canvas.overlays.quick_mask
-
-    def to_widget(self) -> QTransform:
-        """From document pixels to widget pixels."""
-        return self.canvas.to_widget()
-
-    def pan_by(self, dx: float, dy: float) -> None:
-        """Move the picture by widget pixels."""
-        self.canvas.pan_by(dx, dy)
-
-    def zoom_step(self, direction: int, at: QPointF) -> None:
-        """Zoom in (1) or out (-1) at a widget position."""
-        self.canvas.zoom_step(direction, at)
+    # -- being spoken to -------------------------------------------------------------------------
 
     def say(self, error: OVEditError) -> None:
         """Show an error in the prompt card, or on the start page."""
@@ -291,17 +212,6 @@ class MainWindow(QMainWindow):
             self.start.show_message(message.text)
         else:
             self.prompt.show_message(message.text, message.buttons, message.kind)
-
-    def options_changed(self) -> None:
-        """A tool or a key changed the tool options."""
-        self.options_bar.refresh()
-        self.canvas.update()
-
-    def segment_points(self, points: Sequence[Point], box: Rect | None) -> None:
-        """Let the engine find what is at the clicks or in the box."""
-        # A box goes around a new thing; clicks go on with the mask in hand.
-        current = self.document.current_mask_ids if box is None else ()
-        self.assistant.segment_points(points, box, current[-1] if current else None)
 
     def use_tool(self, name: str) -> None:
         """Put a tool in the hand."""
@@ -335,12 +245,7 @@ class MainWindow(QMainWindow):
         self.canvas.set_animated(not settings.reduced_motion)
         self.canvas.set_overlay_opacity(settings.overlay_opacity)
         self.recent.show(settings.recent_files)
-        self.recent_menu.clear()
-        for path in settings.recent_files:
-            action = self.recent_menu.addAction(Path(path).name)
-            action.setToolTip(path)
-            action.triggered.connect(lambda _on=False, path=path: self._open_files([path]))
-        self.recent_menu.setEnabled(bool(settings.recent_files))
+        self.menus.show_recent(settings.recent_files)
         self._show_engine()
 
     def use_theme(self, choice: theme.ThemeChoice) -> None:
@@ -366,7 +271,7 @@ class MainWindow(QMainWindow):
         self.status.show_picture(None if document is None else document.size)
         self._show_zoom()
         self._show_tool()
-        self.refresh_actions()
+        self.menus.refresh()
         if document is not None:
             self.canvas.setFocus()
 
@@ -377,7 +282,7 @@ class MainWindow(QMainWindow):
         self._refresh_timer.start()
 
     def _refresh(self) -> None:
-        self.refresh_actions()
+        self.menus.refresh()
         self._show_title()
         self._show_tool()
 
@@ -397,6 +302,10 @@ class MainWindow(QMainWindow):
         self.menuBar().setCornerWidget(self._caption)
         self.setWindowModified(session.modified)
 
+    def _show_usable(self) -> None:
+        self.prompt.set_can_edit(self.context.can_edit)
+        self.masks.set_heat_map(self.canvas.overlays.heat_map)
+
     def _show_busy(self, busy: bool) -> None:
         if busy:
             self.canvas_area.setCursor(Qt.CursorShape.BusyCursor)
@@ -406,7 +315,7 @@ class MainWindow(QMainWindow):
     def _show_tool(self) -> None:
         tool = self.canvas.tool
         if tool is not None:
-            target = paint_target(self.document, quick_mask=self.quick_mask)
+            target = paint_target(self.canvas.document, quick_mask=self.canvas.overlays.quick_mask)
             self.options_bar.show_tool(tool, on_mask=target is not None and target.is_mask)
             self.status.show_hint(tool.hint if self.session.document is not None else "")
 
@@ -437,7 +346,7 @@ class MainWindow(QMainWindow):
             self.canvas.preview_picture(preview.pixels, preview.rect)
 
     def _show_position(self, x: float, y: float) -> None:
-        self.status.show_position(x, y, self.document.size)
+        self.status.show_position(x, y, self.canvas.document.size)
 
     def _show_zoom(self) -> None:
         if self.session.document is not None:
@@ -450,7 +359,7 @@ class MainWindow(QMainWindow):
         self.canvas.setFocus()
 
     def _edit(self, kind: str, words: str, variations: int) -> None:
-        self.commands.run(lambda c: c.edit(kind, words, variations))
+        self.context.run(lambda c: edit.apply_edit(c, kind, words, variations))
         # So that Ctrl+Z takes back the edit, and not the words.
         self.canvas.setFocus()
 
@@ -476,11 +385,11 @@ class MainWindow(QMainWindow):
 
     def _open_files(self, paths: Sequence[str]) -> None:
         if paths:
-            self.commands.run(lambda c: c.open_paths([Path(path) for path in paths]))
+            self.context.run(lambda c: file.open_paths(c, [Path(path) for path in paths]))
 
     def closeEvent(self, event: QCloseEvent) -> None:
         """Ask about changes, stop the engines, keep the window's layout."""
-        if not self.commands.may_close():
+        if not file.may_close(self.context):
             event.ignore()
             return
         self.state.keep()

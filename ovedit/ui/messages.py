@@ -10,7 +10,7 @@ from ovedit.ui.prompt_card import MessageKind
 
 @dataclass(frozen=True)
 class Message:
-    """text: one sentence. buttons: (label, action) pairs, at most two; see `Commands.do`."""
+    """text: one sentence. buttons: (label, action) pairs, at most two; see `MainWindow`."""
 
     text: str
     kind: MessageKind = "info"

@@ -31,7 +31,7 @@ _GIVE_WAY = ("opacity", "contiguous", "hardness", "snap", "tolerance", "subtract
 
 
 class OptionsBar(QToolBar):
-    """Shows and changes the `ToolOptions` that all tools share.
+    """Shows and changes the `ToolOptions` that all tools share, in `options`.
 
     Signals: changed() after an option changed here; snap_requested() for the button that moves the
     mask onto edges; engine_chosen(name) from the engine's menu.
@@ -47,7 +47,7 @@ class OptionsBar(QToolBar):
         self.setMovable(False)
         self.setFloatable(False)
         self.setFixedHeight(HEIGHT)
-        self._options = options
+        self.options = options
         self._wanted: set[str] = set()
         row = QWidget()
         self._row = QHBoxLayout(row)
@@ -148,7 +148,7 @@ class OptionsBar(QToolBar):
 
     def refresh(self) -> None:
         """Show the options as they are now."""
-        options = self._options
+        options = self.options
         self._size.set_value(options.size)
         self._hardness.set_value(options.hardness * 100)
         self._opacity.set_value(options.opacity * 100)
@@ -175,15 +175,15 @@ class OptionsBar(QToolBar):
     def _set(self, **values: object) -> None:
         changed = False
         for name, value in values.items():
-            if getattr(self._options, name) != value:
-                setattr(self._options, name, value)
+            if getattr(self.options, name) != value:
+                setattr(self.options, name, value)
                 changed = True
         self.refresh()
         if changed:
             self.changed.emit()
 
     def _choose_colour(self) -> None:
-        chosen = QColorDialog.getColor(QColor(*self._options.colour), self, "Brush colour")
+        chosen = QColorDialog.getColor(QColor(*self.options.colour), self, "Brush colour")
         if chosen.isValid():
             self._set(colour=(chosen.red(), chosen.green(), chosen.blue()))
 

@@ -119,7 +119,7 @@ class Session(QObject):
         self.background.run(read, opened, self._failed)
 
     def close(self) -> None:
-        """Close the document without asking; see `Commands` for the question."""
+        """Close the document without asking; see `commands.file` for the question."""
         self._discard_autosave()
         self.document = None
         self.path = None

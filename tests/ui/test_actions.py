@@ -12,6 +12,7 @@ from pytestqt.qtbot import QtBot
 from ovedit.document import Document, EditLayer, Surface
 from ovedit.engine.requests import EditKind
 from ovedit.ui.actions import ACTIONS, MENUS
+from ovedit.ui.commands import edit, layer, mask
 from ovedit.ui.main_window import MainWindow
 from ovedit.workflows import layers
 from tests.ui.conftest import SIZE, picture
@@ -69,8 +70,8 @@ def test_every_entry_of_a_menu_has_its_own_letter(window: MainWindow, subtests: 
 
 
 def test_without_a_picture_only_what_needs_none_can_be_used(window: MainWindow):
-    window.refresh_actions()
-    usable = {id_ for id_, action in window.actions_by_id.items() if action.isEnabled()}
+    window.menus.refresh()
+    usable = {id_ for id_, action in window.menus.actions.items() if action.isEnabled()}
     extra = usable - ALWAYS - {spec.id for spec in ACTIONS if spec.id.startswith("tool-")}
     assert usable >= ALWAYS
     assert extra <= {"tour", "pin-prompt"}, extra
@@ -81,17 +82,17 @@ def test_what_can_be_used_follows_the_document(
 ):
     def usable(*ids: str) -> list[bool]:
         qtbot.wait(5)
-        return [window.actions_by_id[id_].isEnabled() for id_ in ids]
+        return [window.menus.actions[id_].isEnabled() for id_ in ids]
 
     assert usable("undo", "accept", "union", "merge-down") == [False] * 4
-    window.commands.new_mask()
+    mask.new(window.context)
     assert usable("undo", "accept", "union", "merge-down") == [True, False, False, False]
-    window.commands.new_mask()
+    mask.new(window.context)
     document.set_current(masks=tuple(mask.id for mask in document.masks))
     assert usable("union") == [True]
-    window.commands.new_layer()
+    layer.new(window.context)
     assert usable("merge-down", "accept", "redo") == [True, False, False]
-    window.commands.undo()
+    edit.undo(window.context)
     assert usable("merge-down", "redo") == [False, True]
 
 
@@ -108,7 +109,6 @@ class Desk:
         window.session.show_pixels(picture(), "picture")
         document = window.session.document
         assert document is not None
-        commands = window.commands
         window.assistant.select("bench, tree")
         self.idle()
         ids = tuple(mask.id for mask in document.masks)
@@ -120,8 +120,8 @@ class Desk:
         with document.transaction("Select") as tx:
             tx.set_selection(Surface.from_array(half))
             tx.update_mask(ids[0], accepted=False)
-        commands.new_layer()
-        commands.undo()
+        layer.new(window.context)
+        edit.undo(window.context)
         document.set_current(masks=ids, layer=document.layers[-1].id)
         assert isinstance(document.current_layer, EditLayer)
         self._qtbot.wait(5)
@@ -162,15 +162,15 @@ def test_every_action_can_be_used_on_a_document_with_everything(desk: Desk, subt
         with subtests.test(spec.id):
             desk.set_out()
             window.prompt.clear_message()
-            action = window.actions_by_id[spec.id]
-            window.refresh_actions()
+            action = window.menus.actions[spec.id]
+            window.menus.refresh()
             assert action.isEnabled()
             action.trigger()
             desk.idle()
             icon = window.prompt._message_icon.accessibleName()
             assert not (window.prompt.message and icon == "error"), window.prompt.message
             if spec.checked is not None and window.session.document is not None:
-                assert action.isChecked() == spec.checked(window.commands)
+                assert action.isChecked() == spec.checked(window.context)
             if window.isFullScreen():
                 window.showNormal()
     assert not window.isVisible()
@@ -218,7 +218,7 @@ def test_every_action_can_be_used_on_a_document_with_everything(desk: Desk, subt
 def test_an_action_is_one_step_or_none(desk: Desk, id_: str, steps: int):
     document = desk.set_out()
     before = document.history.position
-    desk.window.actions_by_id[id_].trigger()
+    desk.window.menus.actions[id_].trigger()
     desk.idle()
     assert document.history.position == before + steps
     assert not document.busy
@@ -239,11 +239,11 @@ def test_the_menu_and_the_canvas_hold_the_actions(window: MainWindow):
 def test_an_error_in_an_action_is_said_and_leaves_the_document_alone(
     window: MainWindow, document: Document
 ):
-    window.commands.new_layer()
+    layer.new(window.context)
     with document.transaction("Lock layer") as tx:
         tx.update_layer(document.current_layer_id, locked=True)
     steps = document.history.position
-    window.commands.run(lambda c: c.delete_layer())
+    window.context.run(layer.delete)
     assert "locked" in window.prompt.message
     assert document.history.position == steps
     assert not document.busy

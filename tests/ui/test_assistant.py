@@ -11,6 +11,7 @@ from ovedit.engine.protocols import Preview
 from ovedit.engine.requests import EditKind, EditRequest, Point, PointRequest, SegmentRequest
 from ovedit.errors import CannotDoError
 from ovedit.geometry import Rect
+from ovedit.ui.commands import layer
 from ovedit.ui.main_window import MainWindow
 from tests.fakes import EDIT_COLOUR, Fail, FakeProvider, Report, WaitFor
 from tests.ui.conftest import MakeWindow, picture
@@ -304,20 +305,20 @@ def test_an_edit_is_run_again_inside_another_mask(scene: Scene):
     mask_id = scene.select()
     scene.assistant.edit(EditKind.RESTYLE, "red", [mask_id])
     scene.idle()
-    document, commands = scene.document, scene.window.commands
-    layer = document.layers[-1]
-    commands.edit_mask()
+    document, context = scene.document, scene.window.context
+    edited = document.layers[-1]
+    layer.edit_mask(context)
     copy = document.current_mask_ids[0]
     assert np.array_equal(document.state.coverage(copy), document.state.coverage(mask_id))
     whole = np.full((document.size.height, document.size.width), 255, np.uint8)
     with document.transaction("Mask brush") as tx:
         tx.write(coverage_of(copy), document.size.rect, whole)
-    commands.run_again(with_masks=True)
+    layer.run_again(context, with_masks=True)
     scene.idle()
     request = scene.provider.calls[-1].request
     assert isinstance(request, EditRequest)
     assert np.array_equal(request.mask, whole)
-    assert document.layers[-1].id == layer.id
+    assert document.layers[-1].id == edited.id
 
 
 def test_after_an_edit_no_hidden_mask_is_in_hand(scene: Scene):

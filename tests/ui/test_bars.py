@@ -26,6 +26,7 @@ from pytestqt.qtbot import QtBot
 from ovedit.document import Document
 from ovedit.geometry import Size
 from ovedit.io import openraster
+from ovedit.ui.commands import mask
 from ovedit.ui.main_window import MainWindow
 from ovedit.ui.panels.jobs import JobView
 from ovedit.ui.recent import RecentFiles
@@ -81,7 +82,7 @@ def test_in_a_narrow_window_some_options_give_way(window: MainWindow, document: 
 def test_on_a_mask_the_brush_has_no_colour_and_can_snap(
     window: MainWindow, document: Document, qtbot: QtBot
 ):
-    window.commands.new_mask()
+    mask.new(window.context)
     qtbot.wait(5)
     window.resize(1600, 1000)
     parts = window.options_bar._parts
@@ -259,7 +260,7 @@ def test_the_start_page_and_the_menu_offer_recent_files(
     path = tmp_path / "a.png"
     Image.fromarray(picture()[..., :3]).save(path)
     window = make_window(recent_files=(str(path),))
-    assert [action.text() for action in window.recent_menu.actions()] == ["a.png"]
+    assert [action.text() for action in window.menus.recent.actions()] == ["a.png"]
 
     def offered() -> list[QAbstractButton]:
         return [b for b in window.start.findChildren(QAbstractButton) if b.text() == "a.png"]

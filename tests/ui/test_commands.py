@@ -17,6 +17,7 @@ from pytestqt.qtbot import QtBot
 
 from ovedit.document import Document, Surface
 from ovedit.io import autosave
+from ovedit.ui.commands import edit, export, file, image, layer, mask, selection, tool
 from ovedit.ui.dialogs.export import ExportDialog, ExportOptions
 from ovedit.ui.dialogs.preferences import PreferencesDialog
 from ovedit.ui.dialogs.recover import RecoverDialog
@@ -85,7 +86,7 @@ def test_a_project_gets_its_ending_and_keeps_its_name(
     written: str,
 ):
     dialogs.path("getSaveFileName", tmp_path / typed)
-    window.commands.save()
+    file.save(window.context)
     idle()
     assert [path.name for path in tmp_path.iterdir()] == [written]
     assert window.windowTitle() == f"{written}[*] — OVEdit"
@@ -101,7 +102,7 @@ def test_a_file_that_the_dialog_did_not_ask_about_is_asked_about(
     dialogs.path("getSaveFileName", tmp_path / "work")
     if replaces:
         dialogs.answer = QMessageBox.StandardButton.Save
-    window.commands.save_as()
+    file.save_as(window.context)
     idle()
     assert "work.ora exists already" in dialogs.asked[-1]
     assert (taken.read_bytes() == b"of somebody else") is not replaces
@@ -111,10 +112,10 @@ def test_saving_again_asks_nothing(
     window: MainWindow, document: Document, dialogs: Dialogs, idle, tmp_path: Path
 ):
     dialogs.path("getSaveFileName", tmp_path / "work.ora")
-    window.commands.save()
+    file.save(window.context)
     idle()
-    window.commands.new_layer()
-    window.commands.save()
+    layer.new(window.context)
+    file.save(window.context)
     idle()
     assert dialogs.asked == ["Save as"]
     assert not window.session.modified
@@ -124,7 +125,7 @@ def test_nothing_is_written_where_the_dialog_is_closed(
     window: MainWindow, document: Document, dialogs: Dialogs
 ):
     dialogs.path("getSaveFileName", "")
-    window.commands.save()
+    file.save(window.context)
     assert not window.session.background.busy
     assert window.session.modified
 
@@ -153,7 +154,7 @@ def test_an_export_gets_the_ending_of_its_format(
     monkeypatch.setattr(ExportDialog, "exec", lambda _self: 1)
     monkeypatch.setattr(ExportDialog, "options", ExportOptions(kind, 90))  # type: ignore[arg-type]
     dialogs.path("getSaveFileName", tmp_path / typed)
-    window.commands.export()
+    export.export_picture(window.context)
     idle()
     assert [path.name for path in tmp_path.iterdir()] == [written]
     with Image.open(tmp_path / written) as image:
@@ -173,11 +174,11 @@ def test_masks_are_exported_and_imported(
     window.assistant.select("bench")
     idle()
     monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *_: str(tmp_path))
-    window.commands.export_masks()
+    export.export_masks(window.context)
     assert "Exported 1 mask to" in window.prompt.message
     (path,) = tmp_path.iterdir()
     dialogs.path("getOpenFileName", path)
-    window.commands.import_mask()
+    export.import_mask(window.context)
     first, second = document.masks
     assert second.label == path.stem
     assert np.array_equal(document.state.coverage(first.id), document.state.coverage(second.id))
@@ -191,7 +192,7 @@ def test_opening_over_changes_asks_when_the_file_is_read(
     Image.new("RGB", (8, 8)).save(other)
     if not stays:
         dialogs.answer = QMessageBox.StandardButton.Discard
-    window.commands.open_path(other)
+    file.open_path(window.context, other)
     idle()
     assert dialogs.asked == ["Save the changes to picture?"]
     assert (window.session.document is document) is stays
@@ -202,7 +203,7 @@ def test_a_broken_file_asks_nothing(
 ):
     broken = tmp_path / "broken.png"
     broken.write_bytes(b"no picture")
-    window.commands.open_path(broken)
+    file.open_path(window.context, broken)
     idle()
     assert not dialogs.asked
     assert window.session.document is document
@@ -236,7 +237,7 @@ def test_closing_a_document_leads_to_the_start_page(
     window: MainWindow, document: Document, dialogs: Dialogs
 ):
     dialogs.answer = QMessageBox.StandardButton.Discard
-    window.commands.close()
+    file.close(window.context)
     assert window.session.document is None
     assert window.start.isVisible()
     assert window.windowTitle() == "OVEdit"
@@ -247,14 +248,14 @@ def test_closing_a_document_leads_to_the_start_page(
 
 def test_copying_takes_what_is_selected(window: MainWindow, document: Document):
     select_left_half(document)
-    window.commands.copy()
+    edit.copy(window.context)
     copied = to_array(QGuiApplication.clipboard().image())
     assert np.array_equal(copied, picture()[:, : SIZE[0] // 2])
 
 
 def test_pasting_what_is_no_picture_is_said(window: MainWindow, document: Document):
     QGuiApplication.clipboard().setText("words")
-    window.commands.run(lambda c: c.paste())
+    window.context.run(edit.paste)
     assert "no picture on the clipboard" in window.prompt.message
     assert len(document.layers) == 1
 
@@ -267,14 +268,14 @@ def test_a_file_on_the_clipboard_is_pasted(
     mime = QMimeData()
     mime.setUrls([QUrl.fromLocalFile(str(path))])
     QGuiApplication.clipboard().setMimeData(mime)
-    window.commands.paste()
+    edit.paste(window.context)
     idle()
     assert [layer.name for layer in document.layers] == ["picture", "red.png"]
     window.session.close()
     mime = QMimeData()
     mime.setUrls([QUrl.fromLocalFile(str(path))])
     QGuiApplication.clipboard().setMimeData(mime)
-    window.commands.paste()
+    edit.paste(window.context)
     idle()
     assert window.session.title == "red.png"
 
@@ -294,15 +295,15 @@ def test_an_edit_takes_the_masks_in_hand_or_those_accepted_and_shown(
     window.assistant.select("bench, tree, sky")
     idle()
     bench, tree, _sky = (mask.id for mask in document.masks)
-    window.commands.accept_masks((bench, tree))
+    mask.accept_these(window.context, (bench, tree))
     with document.transaction("Hide") as tx:
         tx.update_mask(tree, visible=False)
     document.set_current(masks=())
-    window.commands.edit("restyle", "red", 1)
+    edit.apply_edit(window.context, "restyle", "red", 1)
     idle()
     assert provider.calls[-1].request.phrase == "bench"  # type: ignore[union-attr]
     document.set_current(masks=(tree,))
-    window.commands.edit("restyle", "red", 1)
+    edit.apply_edit(window.context, "restyle", "red", 1)
     idle()
     assert provider.calls[-1].request.phrase == "tree"  # type: ignore[union-attr]
 
@@ -313,7 +314,7 @@ def test_enter_on_the_canvas_does_not_leave_it_while_a_job_runs(
     gate = threading.Event()
     window = make_window(FakeProvider({"slow": [WaitFor(gate)]}))
     window.session.show_pixels(picture(), "picture")
-    window.commands.new_mask()
+    mask.new(window.context)
     window.canvas.setFocus()
     window.assistant.select("slow")
     qtbot.waitUntil(lambda: window.prompt.cancel_button.isVisible())
@@ -330,16 +331,16 @@ def test_brush_sizes_stay_in_their_range(window: MainWindow):
     options = window.options
     for direction, end in ((1, 2000), (-1, 1)):
         for _ in range(100):
-            window.commands.resize_brush(direction)
+            tool.resize_brush(window.context, direction)
         assert options.size == end
-    window.commands.resize_brush(1)
+    tool.resize_brush(window.context, 1)
     assert options.size == 2
 
 
 def test_brush_colours_swap(window: MainWindow):
     options = window.options
     first, second = options.colour, options.background
-    window.commands.swap_colours()
+    tool.swap_colours(window.context)
     assert (options.colour, options.background) == (second, first)
 
 
@@ -349,7 +350,7 @@ def test_preferences_change_the_settings(window: MainWindow, monkeypatch: Monkey
         return 1
 
     monkeypatch.setattr(PreferencesDialog, "exec", choose)
-    window.commands.preferences()
+    edit.preferences(window.context)
     assert window.session.settings.reduced_motion
     assert window.session.settings.engine == "fake"
 
@@ -360,7 +361,7 @@ def test_preferences_change_the_settings(window: MainWindow, monkeypatch: Monkey
 def test_a_crop_is_a_document_of_its_own(window: MainWindow, document: Document, dialogs: Dialogs):
     select_left_half(document)
     dialogs.answer = QMessageBox.StandardButton.Discard
-    window.commands.crop()
+    image.crop(window.context)
     cropped = window.session.document
     assert cropped is not None
     assert np.array_equal(cropped.state.flattened(), picture()[:, : SIZE[0] // 2])
@@ -369,29 +370,28 @@ def test_a_crop_is_a_document_of_its_own(window: MainWindow, document: Document,
 
 def test_selections_and_masks_turn_into_each_other(window: MainWindow, document: Document):
     select_left_half(document)
-    commands = window.commands
-    commands.invert_selection()
-    commands.selection_to_mask()
-    (mask,) = document.current_masks
-    coverage = document.state.coverage(mask.id)
+    context = window.context
+    selection.invert(context)
+    selection.to_mask(context)
+    coverage = document.state.coverage(document.current_mask_ids[0])
     assert coverage[0, 0] == 0
     assert coverage[0, -1] == 255
-    commands.select_all()
+    selection.select_all(context)
     assert document.state.selection is not None
     assert document.state.selection.array().min() == 255
-    commands.mask_to_selection()
+    selection.from_masks(context)
     assert np.array_equal(document.state.selection.array(), coverage)
-    commands.deselect()
+    selection.deselect(context)
     assert document.state.selection is None
 
 
 def test_a_layer_moves_no_further_than_the_stack(window: MainWindow, document: Document):
-    window.commands.new_layer()
+    layer.new(window.context)
     steps = document.history.position
-    window.commands.raise_layer(1)
+    layer.raise_by(window.context, 1)
     assert document.history.position == steps
-    window.commands.raise_layer(-1)
-    window.commands.raise_layer(-1)
+    layer.raise_by(window.context, -1)
+    layer.raise_by(window.context, -1)
     assert [layer.name for layer in document.layers] == ["Layer 1", "picture"]
     assert document.history.position == steps + 1
 
@@ -427,7 +427,7 @@ def test_recovery_opens_discards_or_keeps(
         return int(answer == "open")
 
     monkeypatch.setattr(RecoverDialog, "exec", choose)
-    window.commands.offer_recovery()
+    file.offer_recovery(window.context)
     idle()
     assert [path.exists() for path in found] == {
         "open": [False, True],
@@ -446,14 +446,14 @@ def test_nothing_is_asked_where_there_is_nothing_to_recover(
         raise AssertionError("a dialog came up")
 
     monkeypatch.setattr(RecoverDialog, "exec", never)
-    window.commands.offer_recovery()
+    file.offer_recovery(window.context)
 
 
 def test_the_picture_on_the_clipboard_is_the_one_that_is_pasted(
     window: MainWindow, document: Document
 ):
     QGuiApplication.clipboard().setImage(to_qimage(picture()))
-    window.commands.paste()
+    edit.paste(window.context)
     pixels, _ = document.state.layer_surfaces(document.layers[-1])
     assert np.array_equal(pixels.array(), picture())
     assert isinstance(QGuiApplication.clipboard().image(), QImage)
@@ -463,12 +463,12 @@ def test_what_is_painted_while_a_file_is_read_is_asked_about(
     window: MainWindow, document: Document, dialogs: Dialogs, idle, tmp_path: Path
 ):
     dialogs.path("getSaveFileName", tmp_path / "work.ora")
-    window.commands.save()
+    file.save(window.context)
     idle()
     other = tmp_path / "other.png"
     Image.new("RGB", (8, 8)).save(other)
-    window.commands.open_path(other)
-    window.commands.new_layer()
+    file.open_path(window.context, other)
+    layer.new(window.context)
     idle()
     assert dialogs.asked[-1] == "Save the changes to work.ora?"
     assert window.session.document is document
@@ -476,7 +476,7 @@ def test_what_is_painted_while_a_file_is_read_is_asked_about(
 
 def test_a_selection_is_removed_without_a_mask(window: MainWindow, document: Document, idle):
     select_left_half(document)
-    window.commands.edit("remove", "", 1)
+    edit.apply_edit(window.context, "remove", "", 1)
     idle()
     assert len(document.layers) == 2
     assert np.array_equal(document.state.flattened()[:, -1], picture()[:, -1])

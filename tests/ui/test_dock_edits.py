@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QAbstractSlider, QApplication, QLabel
 from pytestqt.qtbot import QtBot
 
 from ovedit.document import BlendMode, Document
+from ovedit.ui.commands import layer, mask, view
 from ovedit.ui.main_window import MainWindow
 from ovedit.ui.panels.mask_rows import ScoredRow
 from ovedit.ui.widgets.basics import Thumbnail
@@ -65,8 +66,8 @@ def names(document: Document) -> list[str]:
 
 
 def test_docks_follow_the_document(window: MainWindow, document: Document, qtbot: QtBot):
-    window.commands.new_layer()
-    window.commands.new_mask()
+    layer.new(window.context)
+    mask.new(window.context)
     qtbot.wait(5)
     rows = window.layers.list.rows()
     assert list(rows) == [layer.id for layer in reversed(document.layers)]
@@ -221,7 +222,7 @@ def test_an_opacity_that_comes_back_is_no_step(
 def test_the_opacity_of_a_locked_layer_is_refused(
     window: MainWindow, document: Document, qtbot: QtBot
 ):
-    window.commands.toggle_lock()
+    layer.toggle_lock(window.context)
     window.layers.opacity_moved.emit(document.layers[0].id, 0.5)
     window.layers.opacity_committed.emit(document.layers[0].id, 0.5)
     assert document.layers[0].opacity == 1.0
@@ -261,8 +262,8 @@ def test_layers_are_hidden_locked_renamed_and_blended(window: MainWindow, docume
 
 
 def test_layers_are_put_in_order_from_the_top(window: MainWindow, document: Document, qtbot: QtBot):
-    window.commands.new_layer()
-    window.commands.new_layer()
+    layer.new(window.context)
+    layer.new(window.context)
     bottom, middle, top = (layer.id for layer in document.layers)
     window.layers.moved.emit(top, 2)
     assert [layer.id for layer in document.layers] == [top, bottom, middle]
@@ -274,7 +275,7 @@ def test_layers_are_put_in_order_from_the_top(window: MainWindow, document: Docu
 
 
 def test_one_layer_is_in_hand(window: MainWindow, document: Document, qtbot: QtBot):
-    window.commands.new_layer()
+    layer.new(window.context)
     qtbot.wait(5)
     bottom, top = (layer.id for layer in document.layers)
     rows = window.layers.list.rows()
@@ -303,7 +304,7 @@ def test_going_to_the_layers_puts_the_layer_in_hand(
 
 def test_the_history_jumps(window: MainWindow, document: Document, qtbot: QtBot):
     for _ in range(3):
-        window.commands.new_layer()
+        layer.new(window.context)
     qtbot.wait(5)
     window.history.jump_requested.emit(1)
     assert len(document.layers) == 2
@@ -314,8 +315,8 @@ def test_the_history_jumps(window: MainWindow, document: Document, qtbot: QtBot)
 
 
 def test_a_history_that_is_full_is_announced(window: MainWindow, document: Document, qtbot: QtBot):
-    window.commands.new_mask()
-    window.commands.change_masks("invert")
+    mask.new(window.context)
+    mask.invert(window.context)
     document.set_history_budget(1)
     notices = [words.text() for words in window.history.findChildren(QLabel)]
     assert any("The history is full" in words for words in notices), notices
@@ -333,6 +334,6 @@ def test_hovering_a_row_brings_its_mask_forward(
 def test_the_heat_map_is_toggled_in_the_dock(window: MainWindow, masks: tuple[str, ...]):
     window.masks.heat_button.click()
     assert window.canvas.overlays.heat_map
-    window.commands.toggle_heat_map()
-    window.refresh_actions()
+    view.toggle_heat_map(window.context)
+    window.menus.refresh()
     assert not window.masks.heat_button.isChecked()

@@ -1,0 +1,1 @@
+"""What the menus do, a file for each: functions of the `Context` that they act on."""

@@ -1,0 +1,125 @@
+"""Edit menu: undo, the clipboard, and remove, replace and restyle."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from pathlib import Path
+
+from PySide6.QtCore import QMimeData, Qt
+from PySide6.QtGui import QGuiApplication
+
+from ovedit.engine.requests import EditKind
+from ovedit.errors import DocumentError
+from ovedit.ui.commands.context import Context
+from ovedit.ui.commands.file import open_path
+from ovedit.ui.commands.selection import deselect
+from ovedit.ui.qimage import to_array, to_qimage
+from ovedit.workflows import layers
+
+
+def undo(c: Context) -> None:
+    """Take back the last step."""
+    c.document.undo()
+
+
+def redo(c: Context) -> None:
+    """Do the last undone step again."""
+    c.document.redo()
+
+
+def copy(c: Context) -> None:
+    """Put the picture, cut to the selection, on the clipboard."""
+    state = c.document.state
+    area = state.selection.bounds() if state.selection is not None else state.size.rect
+    pixels = state.flattened(area)
+    selected = state.selection.read(area) if state.selection is not None else None
+    if selected is not None:
+        pixels[..., 3] = (pixels[..., 3].astype("uint16") * selected + 127) // 255
+    QGuiApplication.clipboard().setImage(to_qimage(pixels))
+
+
+def paste(c: Context) -> None:
+    """Add what is on the clipboard as a layer, or open it where no document is open."""
+    mime: QMimeData = QGuiApplication.clipboard().mimeData()
+    files = [Path(url.toLocalFile()) for url in mime.urls() if url.isLocalFile()]
+    if files and c.document_or_none is None:
+        open_path(c, files[0])
+        return
+    if files:
+        from ovedit.io import images
+
+        pixels, name = images.read_image(files[0]).pixels, files[0].name
+    elif mime.hasImage():
+        pixels, name = to_array(QGuiApplication.clipboard().image()), "Pasted"
+    else:
+        raise DocumentError("There is no picture on the clipboard.", "Copy one first.")
+    if c.document_or_none is None:
+        c.window.session.show_pixels(pixels, name)
+    else:
+        layers.paste_pixels(c.document, pixels, name=name)
+
+
+def focus_prompt(c: Context) -> None:
+    """Go to the phrase field."""
+    c.window.prompt.focus_phrase()
+
+
+def prepare_edit(c: Context, kind: str) -> None:
+    """Choose what to do in the prompt card, and go there."""
+    c.window.prompt.set_edit(kind)
+    go_to_edit(c)
+
+
+def go_to_edit(c: Context) -> None:
+    """To the words for the edit, or to Apply where it needs none."""
+    prompt = c.window.prompt
+    if not prompt.kind.isVisible():
+        # A running job has their place.
+        return
+    if prompt.kind.current == "remove":
+        prompt.apply_button.setFocus(Qt.FocusReason.ShortcutFocusReason)
+    else:
+        prompt.focus_words()
+
+
+def apply_edit(c: Context, kind: str, words: str, variations: int) -> None:
+    """Remove, replace or restyle the masks in hand; without one, what is selected; without a
+    selection, all masks that are accepted and shown.
+    """
+    ids = c.mask_ids
+    if not ids and not c.has_selection:
+        masks = c.document.masks
+        ids = tuple(x.id for x in masks if x.accepted and x.visible)
+        if not ids and len(masks) == 1:
+            ids = (masks[0].id,)
+    c.window.assistant.edit(EditKind(kind), words, ids, variations)
+
+
+def escape(c: Context) -> None:
+    """Stop the running job; without one, put the masks out of hand; else deselect."""
+    if c.window.jobs.list.rows():
+        c.window.assistant.cancel()
+    elif c.mask_ids:
+        c.document.set_current(masks=())
+    elif c.has_selection:
+        deselect(c)
+
+
+def preferences(c: Context) -> None:
+    """Change the settings."""
+    from ovedit.ui.dialogs.preferences import Preferences, PreferencesDialog
+
+    session, now = c.window.session, c.window.session.settings
+    shown = {field.name for field in fields(Preferences)} & {x.name for x in fields(now)}
+    before = Preferences(
+        **{name: getattr(now, name) for name in shown},
+        history_mb=round(now.history_bytes / 1_000_000),
+    )
+    engines = [(info.name, info.title) for info in c.window.assistant.engines]
+    dialog = PreferencesDialog(before, engines, parent=c.window)
+    dialog.theme_previewed.connect(c.window.use_theme)
+    if dialog.exec():
+        chosen = dialog.preferences
+        values = {name: getattr(chosen, name) for name in shown}
+        budget = chosen.history_mb * 1_000_000
+        session.change_settings(now.changed(**values, history_bytes=budget))

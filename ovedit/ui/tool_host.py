@@ -1,0 +1,70 @@
+"""The window as its tools see it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from PySide6.QtCore import QPointF
+from PySide6.QtGui import QTransform
+
+from ovedit.document import Document
+from ovedit.engine.requests import Point
+from ovedit.errors import OVEditError
+from ovedit.geometry import Rect
+from ovedit.ui.assistant import Assistant
+from ovedit.ui.canvas.canvas import Canvas
+from ovedit.ui.messages import Message
+from ovedit.ui.options_bar import OptionsBar
+from ovedit.ui.tools import ToolOptions
+
+
+class WindowToolHost:
+    """The `ToolHost` of the main window: its canvas, its options row, its assistant."""
+
+    def __init__(
+        self,
+        canvas: Canvas,
+        options_bar: OptionsBar,
+        assistant: Assistant,
+        tell: Callable[[Message], None],
+    ) -> None:
+        self._canvas, self._options_bar, self._assistant = canvas, options_bar, assistant
+        self._tell = tell
+        self.options: ToolOptions = options_bar.options
+
+    @property
+    def document(self) -> Document:
+        """The document in the canvas."""
+        return self._canvas.document
+
+    @property
+    def quick_mask(self) -> bool:
+        """Whether the selection is shown in red, to be painted on."""
+        return self._canvas.overlays.quick_mask
+
+    def to_widget(self) -> QTransform:
+        """From document pixels to widget pixels."""
+        return self._canvas.to_widget()
+
+    def pan_by(self, dx: float, dy: float) -> None:
+        """Move the picture by widget pixels."""
+        self._canvas.pan_by(dx, dy)
+
+    def zoom_step(self, direction: int, at: QPointF) -> None:
+        """Zoom in (1) or out (-1) at a widget position."""
+        self._canvas.zoom_step(direction, at)
+
+    def say(self, error: OVEditError) -> None:
+        """Tell the person why something cannot be done."""
+        self._tell(Message.of(error))
+
+    def options_changed(self) -> None:
+        """A tool or a key changed the tool options."""
+        self._options_bar.refresh()
+        self._canvas.update()
+
+    def segment_points(self, points: Sequence[Point], box: Rect | None) -> None:
+        """Let the engine find what is at the clicks or in the box."""
+        # A box goes around a new thing; clicks go on with the mask in hand.
+        current = self.document.current_mask_ids if box is None else ()
+        self._assistant.segment_points(points, box, current[-1] if current else None)
