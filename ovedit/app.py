@@ -8,31 +8,28 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ovedit.errors import OVEditError
+from ovedit.errors import OVEditError, WindowError
 
 if TYPE_CHECKING:
+    from PySide6.QtCore import QMessageLogContext, QtMsgType
+    from PySide6.QtWidgets import QApplication
+
     from ovedit.ui.main_window import MainWindow
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Open the window, with the file named if there is one. Returns the exit code."""
+    """Open the window, with the file named if there is one. Returns the exit code.
+
+    Raises `WindowError` where there is no display, or Qt cannot start.
+    """
     words = sys.argv[1:] if argv is None else argv
     paths = [Path(word) for word in words if not word.startswith("-")]
-    if not _has_display():
-        print(
-            "ovedit: There is no display to open a window on. "
-            'Use the command line, for example: ovedit select photo.jpg --prompt "wooden bench".',
-            file=sys.stderr,
-        )
-        return 1
+    app = _start_qt(words)
     from PySide6.QtCore import QTimer
-    from PySide6.QtWidgets import QApplication
 
     from ovedit.ui import theme
     from ovedit.ui.commands import file
 
-    app = QApplication.instance() or QApplication(sys.argv[:1])
-    assert isinstance(app, QApplication)
     app.setApplicationName("OVEdit")
     app.setDesktopFileName("ovedit")
     theme.apply(app)
@@ -70,6 +67,45 @@ def build_window() -> MainWindow:
     if problem is not None:
         window.say(problem)
     return window
+
+
+def _start_qt(words: Sequence[str]) -> QApplication:
+    if not _has_display():
+        from ovedit.runtime_check import command_line_instead
+
+        hint = command_line_instead(words)
+        raise WindowError("There is no display to open a window on.", hint)
+    try:
+        from PySide6.QtCore import QtMsgType, qInstallMessageHandler
+        from PySide6.QtWidgets import QApplication
+    except ImportError as error:
+        raise _qt_failure(str(error), words) from error
+    running = QApplication.instance()
+    if isinstance(running, QApplication):
+        return running
+    said: list[str] = []
+
+    def listen(kind: QtMsgType, _context: QMessageLogContext, text: str) -> None:
+        if kind == QtMsgType.QtFatalMsg:
+            # Qt ends the process when this returns, and an exception cannot pass through it.
+            why = _qt_failure(" ".join((*said, text)), words)
+            print(f"ovedit: {why}", file=sys.stderr, flush=True)
+            os._exit(1)
+        said.append(text)
+
+    before = qInstallMessageHandler(listen)
+    try:
+        return QApplication(sys.argv[:1])
+    finally:
+        qInstallMessageHandler(before)
+        for text in said:
+            print(text, file=sys.stderr)
+
+
+def _qt_failure(said: str, words: Sequence[str]) -> OVEditError:
+    from ovedit.runtime_check import command_line_instead, explain_qt_failure
+
+    return explain_qt_failure(said, command_line_instead(words))
 
 
 def _has_display() -> bool:

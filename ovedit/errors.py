@@ -33,6 +33,10 @@ class SettingsError(OVEditError):
     """The settings file cannot be used."""
 
 
+class WindowError(OVEditError):
+    """The window cannot be opened on this machine; the command line can do its work."""
+
+
 class FileError(OVEditError):
     """A file could not be read or written."""
 

@@ -29,7 +29,7 @@ ENGINE |= {"engine.models.runtime", "engine.segmentation", "engine.inpainting"}
 ARROWS: dict[str, set[str]] = {
     "": {"api"},
     "__main__": {"cli"},
-    "app": {"ui", "service", "workflows", "io", "document"} | ENGINE | SHARED,
+    "app": {"ui", "service", "workflows", "io", "document", "runtime_check"} | ENGINE | SHARED,
     "ui": {"service", "workflows", "io", "document"} | CONTRACT | SHARED,
     "service": CONTRACT | SHARED,
     # Without a command, the window opens; nothing of it is loaded before.

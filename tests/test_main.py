@@ -9,17 +9,19 @@ from pathlib import Path
 
 import pytest
 
+from ovedit.runtime_check import missing_libraries
+
 ROOT = Path(__file__).parents[1]
 
 
-def start(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
+def start(*arguments: str, folder: Path, **more: str) -> subprocess.CompletedProcess[str]:
     hidden = ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")
     environment = {name: value for name, value in os.environ.items() if name not in hidden}
     return subprocess.run(
         [sys.executable, str(ROOT / "main.py"), *arguments],
         capture_output=True,
         text=True,
-        env=environment,
+        env=environment | more,
         cwd=folder,
         timeout=60,
         check=False,
@@ -41,8 +43,29 @@ def test_it_tells_its_commands(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="always a display there")
 def test_without_a_display_it_names_the_command_line(tmp_path: Path) -> None:
-    done = start(folder=tmp_path)
+    done = start("my photo.jpg", folder=tmp_path)
     assert done.returncode == 1
     (line,) = done.stderr.splitlines()
-    assert "display" in line
-    assert "ovedit select" in line
+    assert "no display" in line
+    assert "ovedit replace 'my photo.jpg'" in line
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="always a display there")
+@pytest.mark.parametrize(
+    ("variable", "value", "told"),
+    [
+        ("DISPLAY", ":54321", "DISPLAY=:54321 does not answer"),
+        ("QT_QPA_PLATFORM", "no-such-platform", "no-such-platform"),
+    ],
+)
+def test_when_qt_gives_up_one_line_says_why(
+    tmp_path: Path, variable: str, value: str, told: str
+) -> None:
+    done = start("photo.jpg", folder=tmp_path, **{variable: value})
+    assert done.returncode == 1
+    (line,) = done.stderr.splitlines()
+    lacking = [library.name for library in missing_libraries()]
+    assert all(name in line for name in lacking)
+    assert lacking or told in line
+    assert "ovedit replace photo.jpg" in line
+    assert "bug" not in line

@@ -1,9 +1,28 @@
 from __future__ import annotations
 
+import re
+import shutil
+import sys
+from pathlib import Path
+
 import pytest
 
 from ovedit.errors import EngineMissingError
-from ovedit.runtime_check import explain_import_error
+from ovedit.runtime_check import (
+    QT_LIBRARIES,
+    SystemLibrary,
+    command_line_instead,
+    explain_import_error,
+    explain_qt_failure,
+    missing_libraries,
+)
+
+README = Path(__file__).parents[1] / "README.md"
+ABSENT = SystemLibrary("libno-such-thing.so.7", "libno-such-thing7", "no-such-thing")
+PRESENT = SystemLibrary("libc.so.6", "libc6", "glibc")
+INSTEAD = "Use the command line."
+
+only_linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="wheels bring all")
 
 
 @pytest.mark.parametrize(
@@ -42,3 +61,75 @@ def test_anything_else_is_told_in_its_own_words_on_one_line() -> None:
     assert "the moon is full" in explained.message
     assert "\n" not in str(explained)
     assert explain_import_error(ImportError()).message.endswith("ImportError.")
+
+
+@only_linux
+@pytest.mark.parametrize(
+    ("manager", "told"),
+    [
+        ("apt-get", "sudo apt install libno-such-thing7."),
+        ("dnf", "sudo dnf install no-such-thing."),
+        ("pacman", "Install the packages"),
+    ],
+)
+def test_a_library_that_qt_lacks_is_named_with_its_package(
+    manager: str, told: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shutil, "which", lambda name: name if name == manager else None)
+    explained = explain_qt_failure("could not load", INSTEAD, [PRESENT, ABSENT])
+    assert "libno-such-thing.so.7" in explained.message
+    assert "libc" not in str(explained)
+    assert told in explained.hint
+    assert explained.hint.endswith(INSTEAD)
+
+
+@only_linux
+def test_only_libraries_that_do_not_load_are_missing() -> None:
+    assert missing_libraries([PRESENT, ABSENT]) == (ABSENT,)
+
+
+@pytest.mark.parametrize(
+    ("said", "variable"),
+    [
+        ("qt.qpa.xcb: could not connect to display :7", "DISPLAY"),
+        ("Failed to create wl_display (No such file or directory)", "WAYLAND_DISPLAY"),
+    ],
+)
+def test_a_display_that_does_not_answer_is_named(
+    said: str, variable: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(variable, "far:7")
+    explained = explain_qt_failure(said, INSTEAD, [])
+    assert f"{variable}=far:7 does not answer" in explained.message
+    assert explained.hint == INSTEAD
+
+
+def test_what_else_qt_says_is_told_on_one_line() -> None:
+    explained = explain_qt_failure("no plugin\n\nAvailable: few.", INSTEAD, [])
+    assert "no plugin Available: few." in explained.message
+
+
+def test_the_command_line_is_named_as_it_can_be_typed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shutil, "which", lambda name: None)
+    program = tmp_path / ".venv" / "bin" / "ovedit"
+    monkeypatch.setattr(sys, "executable", str(program.with_name("python")))
+    assert ": ovedit replace photo.jpg " in command_line_instead([])
+    program.parent.mkdir(parents=True)
+    program.touch()
+    assert f": {program} replace a.jpg " in command_line_instead(["-x", "a.jpg", "b.jpg"])
+    monkeypatch.chdir(tmp_path)
+    assert ": .venv/bin/ovedit replace 'a b.jpg' " in command_line_instead(["a b.jpg"])
+
+
+@pytest.mark.parametrize(
+    ("manager", "packages"),
+    [
+        ("apt", {library.debian for library in QT_LIBRARIES}),
+        ("dnf", {library.fedora for library in QT_LIBRARIES}),
+    ],
+)
+def test_the_readme_names_every_package(manager: str, packages: set[str]) -> None:
+    (line,) = re.findall(rf"^    sudo {manager} install (.+)$", README.read_text("utf-8"), re.M)
+    assert packages <= set(line.split())
