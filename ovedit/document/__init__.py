@@ -1,6 +1,6 @@
 """The document: layers, masks, selection and history. numpy only, no Qt, no torch."""
 
-from ovedit.document.document import Document, Transaction
+from ovedit.document.document import Document
 from ovedit.document.layers import BlendMode, EditLayer, EditRecipe, Layer, RasterLayer, new_id
 from ovedit.document.masks import Candidate, ClassMask, ScoreMap, overlay_colour
 from ovedit.document.state import (
@@ -14,6 +14,7 @@ from ovedit.document.state import (
     pixels_of,
 )
 from ovedit.document.tiles import TILE, Surface
+from ovedit.document.transaction import Transaction
 
 __all__ = [
     "SELECTION",

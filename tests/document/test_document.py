@@ -38,6 +38,7 @@ from ovedit.document.events import (
     SelectionChanged,
     StructureChanged,
 )
+from ovedit.document.history import SurfaceDelta
 from ovedit.errors import DocumentError
 from ovedit.geometry import Rect, Size
 from ovedit.io.documents import open_document
@@ -113,13 +114,39 @@ def test_gestures_do_not_nest(document: Document) -> None:
     with pytest.raises(DocumentError, match="Stroke"):
         document.begin("Other")
     assert not document.can_undo
-    with pytest.raises(DocumentError):
+    with pytest.raises(DocumentError, match="while “Stroke” is going on"):
         document.undo()
+    ref, black = pixels_of(document.layers[0].id), np.zeros((1, 1, 4), np.uint8)
+    tx.write(ref, Rect(0, 0, 1, 1), black)
     tx.commit()
     with pytest.raises(DocumentError, match="already finished"):
         tx.commit()
     with pytest.raises(DocumentError, match="already finished"):
         tx.update_layer(document.layers[0].id, name="late")
+    before = document.snapshot()
+    with pytest.raises(DocumentError, match="already finished"):
+        tx.write(ref, Rect(5, 5, 1, 1), black)
+    assert_same(document.state, before)
+
+
+def test_what_cannot_become_a_step_is_rolled_back(
+    document: Document, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = document.snapshot()
+
+    def no_memory(*_: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(SurfaceDelta, "between", no_memory)
+    with pytest.raises(MemoryError), document.transaction("Paint") as tx:
+        tx.write(pixels_of(document.layers[0].id), Rect(0, 0, 1, 1), np.zeros((1, 1, 4), np.uint8))
+    assert_same(document.state, before)
+    assert not document.busy and not document.can_undo
+
+
+def test_a_place_that_is_not_in_the_history(document: Document) -> None:
+    with pytest.raises(DocumentError, match="no step 3"):
+        document.jump(3)
 
 
 def test_a_locked_layer_keeps_its_pixels(document: Document) -> None:
