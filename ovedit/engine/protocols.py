@@ -70,7 +70,8 @@ class EngineInfo:
 
     name: what --engine takes; title: what the window shows; needs: what has to be installed, empty
     for an engine that is always there; selects: whether it answers phrases; edits: the kinds of
-    edit it does; good_at, bad_at: one honest sentence each.
+    edit it does; good_at, bad_at: one honest sentence each; models: ids of the models that it
+    needs on this computer.
     """
 
     name: str
@@ -81,6 +82,7 @@ class EngineInfo:
     available: bool = True
     good_at: str = ""
     bad_at: str = ""
+    models: tuple[str, ...] = ()
 
 
 @runtime_checkable
