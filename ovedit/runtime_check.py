@@ -20,11 +20,8 @@ from ovedit.errors import EngineMissingError, OVEditError, WindowError
 
 _REINSTALL = "pip install --force-reinstall torch torchvision"
 _INSTALL = "pip install torch torchvision open_clip_torch sam2 diffusers transformers accelerate"
-
-_SILENT_DISPLAY = {
-    "could not connect to display": "DISPLAY",
-    "Failed to create wl_display": "WAYLAND_DISPLAY",
-}
+_DISPLAYS = ("WAYLAND_DISPLAY", "DISPLAY")
+_SILENT_DISPLAY = ("could not connect to display", "Failed to create wl_display")
 
 
 class SystemLibrary(NamedTuple):
@@ -78,12 +75,10 @@ def explain_qt_failure(
             f"The window cannot open: Qt needs {names}, which this system lacks.",
             f"{_how_to_install(missing)}. Until then: {instead}",
         )
-    for words, variable in _SILENT_DISPLAY.items():
-        if words in said:
-            display = f"{variable}={os.environ.get(variable, '')}"
-            return WindowError(
-                f"The window cannot open: the display {display} does not answer.", instead
-            )
+    if any(words in said for words in _SILENT_DISPLAY):
+        asked = [f"{name}={os.environ[name]}" for name in _DISPLAYS if os.environ.get(name)]
+        where = " or ".join(asked) or "DISPLAY, which is not set"
+        return WindowError(f"The window cannot open: no display answers at {where}.", instead)
     told = " ".join(said.split()).rstrip(".")
     return WindowError(f"The window cannot open. Qt says: {told}.", instead)
 

@@ -54,7 +54,7 @@ def test_without_a_display_it_names_the_command_line(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("variable", "value", "told"),
     [
-        ("DISPLAY", ":54321", "DISPLAY=:54321 does not answer"),
+        ("DISPLAY", ":54321", "no display answers at DISPLAY=:54321."),
         ("QT_QPA_PLATFORM", "no-such-platform", "no-such-platform"),
     ],
 )

@@ -98,10 +98,19 @@ def test_only_libraries_that_do_not_load_are_missing() -> None:
 def test_a_display_that_does_not_answer_is_named(
     said: str, variable: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    for name in ("DISPLAY", "WAYLAND_DISPLAY"):
+        monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv(variable, "far:7")
     explained = explain_qt_failure(said, INSTEAD, [])
-    assert f"{variable}=far:7 does not answer" in explained.message
+    assert f"no display answers at {variable}=far:7." in explained.message
     assert explained.hint == INSTEAD
+
+
+def test_a_display_that_is_not_named_is_called_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("DISPLAY", "WAYLAND_DISPLAY"):
+        monkeypatch.delenv(name, raising=False)
+    explained = explain_qt_failure("could not connect to display", INSTEAD, [])
+    assert "which is not set" in explained.message
 
 
 def test_what_else_qt_says_is_told_on_one_line() -> None:
