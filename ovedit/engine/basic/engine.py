@@ -30,6 +30,7 @@ class BasicEngine:
         title="Basic (built in)",
         selects=True,
         edits=frozenset(EditKind),
+        keeps_shape=True,
         good_at=(
             "Knows colours, materials, sky, grass, water, trees, places and sizes; removes and "
             "recolours."

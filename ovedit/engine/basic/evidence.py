@@ -12,11 +12,10 @@ from functools import cache
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from ovedit.engine.basic import vocabulary
 from ovedit.engine.basic.grammar import Attributes, Side, Tone
-from ovedit.engine.basic.raster import Floats, blurred
+from ovedit.engine.basic.raster import Floats, blurred, lab_of_colours
 from ovedit.engine.basic.regions import Scene, cell_lab
 from ovedit.engine.basic.vocabulary import BASIC_COLOURS, Material, NamedColour, Rgb, Stuff
 
@@ -163,7 +162,7 @@ def _nearest(colours: tuple[Rgb, ...], scale: float) -> Floats:
     lab = cell_lab()
     chroma = np.hypot(lab[:, 1], lab[:, 2])
     result = np.full(len(lab), np.inf, np.float32)
-    for target in _to_lab(colours):
+    for target in lab_of_colours(colours):
         own = float(np.hypot(target[1], target[2]))
         light = (lab[:, 0] - target[0]) / 18
         saturation = (chroma - own) / 13
@@ -171,11 +170,6 @@ def _nearest(colours: tuple[Rgb, ...], scale: float) -> Floats:
         squared = light**2 + saturation**2 + np.maximum(across, 0) / 8.0**2
         np.minimum(result, squared / scale**2, out=result)
     return result
-
-
-def _to_lab(colours: Iterable[Rgb]) -> NDArray[np.float32]:
-    rgb = np.array([list(colours)], np.float32) / 255
-    return np.asarray(cv2.cvtColor(rgb, cv2.COLOR_RGB2Lab)[0], np.float32)
 
 
 @cache
@@ -192,7 +186,7 @@ def _naming_table() -> Floats:
     samples = vocabulary.xkcd_colours()
     for column, term in enumerate(terms):
         rgbs = [rgb for name, rgb in samples.items() if name.split()[-1] == term]
-        targets = _to_lab(rgbs)
+        targets = lab_of_colours(rgbs)
         squared = (lab**2).sum(1)[:, None] - 2 * lab @ targets.T + (targets**2).sum(1)[None]
         near = np.exp(-np.maximum(squared, 0) / (2 * 9.0**2)).sum(1)
         # People invent many names for greens and few for white: that is no reason to see green.

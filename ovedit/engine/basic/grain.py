@@ -7,13 +7,14 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-from ovedit.engine.basic.materials import Finish
+from ovedit.engine.basic.finishes import Finish
+from ovedit.engine.basic.raster import Floats
 
-Floats = NDArray[np.floating]
 TILE = 1024
+"""Side of a tile in pixels, after which a texture repeats."""
 ANGLES = 8
+"""Directions between 0 and π for which an oriented texture has tiles."""
 
 
 def white(rng: np.random.Generator, rows: int = TILE, columns: int = TILE) -> Floats:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from typing import cast
 
 import cv2
@@ -30,6 +31,11 @@ def stretched(values: Floats | Mask, size: tuple[int, int]) -> Floats:
 def lab_of(rgb: Pixels) -> Floats:
     """CIE L*a*b* (h, w, 3) float32 of sRGB pixels (h, w, 3) uint8."""
     return cast(Floats, cv2.cvtColor(rgb.astype(np.float32) / 255, cv2.COLOR_RGB2Lab))
+
+
+def lab_of_colours(colours: Iterable[Sequence[int]]) -> Floats:
+    """CIE L*a*b* (n, 3) float32 of sRGB colours."""
+    return lab_of(np.array([list(colours)], np.uint8))[0]
 
 
 def superpixels(rgb: Pixels, size: int) -> tuple[Indices, int]:

@@ -12,11 +12,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from ovedit.engine.basic.raster import Floats
 from ovedit.engine.protocols import CancelToken
 
-Floats = NDArray[np.floating]
 WORK_PIXELS = 700_000
+"""Size of the reduced picture."""
 MEDIAN_SAMPLES = 9
+"""Samples along the surface for its median: enough to vote out a knot or a dark gap."""
 
 
 @dataclass(frozen=True, eq=False)

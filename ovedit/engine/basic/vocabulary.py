@@ -1,8 +1,8 @@
 """The words the basic engine knows, and what it knows about them.
 
 The words are data: `resources/vocabulary/` holds the colour names (XKCD's survey; the CSS names
-come from Pillow), the materials and the stuff with their statistics, and the small words of the
-grammar. Everything is read once, when it is first needed.
+come from Pillow), the materials and the stuff with their statistics, how to paint them, and the
+small words of the grammar. Everything is read once, when it is first needed.
 
 Text is compared as `tokens`: lower case without accents, hyphens and apostrophe-s, plurals tried
 as singulars, and British and American spelling taken as one.
@@ -14,16 +14,15 @@ import re
 import tomllib
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache
-from typing import Any, Literal, TypeVar, cast
+from typing import Any, TypeVar, cast
 
 from ovedit.resources import resource_path
 
 T = TypeVar("T")
 Rgb = tuple[int, int, int]
 Range = tuple[float, float]
-Grain = Literal["fibre", "brushed", "speckle", "mortar", "weave", "mottle", "none"]
 
 BASIC_COLOURS = (
     "red",
@@ -55,35 +54,13 @@ class NamedColour:
 
 
 @dataclass(frozen=True)
-class Look:
-    """What makes a surface look like a material; for painting it.
-
-    lab: the typical colour, CIE L*a*b* under D65. chroma_keep: share of the old chroma kept.
-    contrast: gain on the light and shade of the old surface. gamma: of its lightness.
-    specular: strength of highlights in [0, 1]. roughness: their width in [0, 1].
-    grain: kind of procedural grain. grain_scale: its size in pixels on an object 1000 px long.
-    grain_strength: in L* units.
-    """
-
-    lab: tuple[float, float, float]
-    chroma_keep: float = 0.0
-    contrast: float = 1.0
-    gamma: float = 1.0
-    specular: float = 0.0
-    roughness: float = 1.0
-    grain: Grain = "none"
-    grain_scale: float = 1.0
-    grain_strength: float = 0.0
-
-
-@dataclass(frozen=True)
 class Material:
     """A material and how it looks in photographs.
 
     name: the material ("wood"). word: the word it was found by ("oak").
     colours: typical sRGB colours. spread: how far in Lab units a typical pixel lies from the
     nearest of them. contrast: usual local standard deviation of L*. coherence: how strongly its
-    gradient keeps one direction, in [0, 1]. look: how to paint it.
+    gradient keeps one direction, in [0, 1]. variant: whether the word has colours of its own.
     """
 
     name: str
@@ -92,7 +69,7 @@ class Material:
     spread: float
     contrast: Range
     coherence: Range
-    look: Look
+    variant: bool = False
 
 
 @dataclass(frozen=True)
@@ -133,8 +110,8 @@ class Words:
     separators: frozenset[str]
     negations: frozenset[str]
     exclusions: frozenset[str]
-    things: frozenset[str] = frozenset()
-    irregular: Mapping[str, str] = field(default_factory=dict)
+    things: frozenset[str]
+    irregular: Mapping[str, str]
 
 
 _TOKEN = re.compile(r"#[0-9a-f]{6}\b|#[0-9a-f]{3}\b|\w+(?:n't\b)?|[,;]|[^\s\w]")
@@ -188,7 +165,8 @@ def squeeze(text: str | Iterable[str]) -> str:
 
 
 @cache
-def _toml(name: str) -> Mapping[str, Any]:
+def entries(name: str) -> Mapping[str, Any]:
+    """A file of `resources/vocabulary/`, read once; nobody writes into it."""
     with resource_path("vocabulary", name).open("rb") as file:
         return tomllib.load(file)
 
@@ -196,7 +174,7 @@ def _toml(name: str) -> Mapping[str, Any]:
 @cache
 def words() -> Words:
     """The small words of the grammar."""
-    data = dict(_toml("words.toml"))
+    data = dict(entries("words.toml"))
 
     def by_word(groups: Mapping[str, Sequence[str]]) -> dict[str, str]:
         return {squeeze(word): meaning for meaning, group in groups.items() for word in group}
@@ -226,7 +204,8 @@ def words() -> Words:
     )
 
 
-def _rgb(hexadecimal: str) -> Rgb:
+def rgb_of(hexadecimal: str) -> Rgb:
+    """sRGB of `#rrggbb` or `#rgb`, with or without its sign."""
     digits = hexadecimal.removeprefix("#")
     if len(digits) == 3:
         digits = "".join(2 * digit for digit in digits)
@@ -237,7 +216,7 @@ def xkcd_colours() -> dict[str, Rgb]:
     """The 949 names of the XKCD colour survey and their sRGB values."""
     lines = resource_path("vocabulary", "colours-xkcd.tsv").read_text("utf-8").splitlines()
     rows = (line.split("\t") for line in lines if line and not line.startswith("#"))
-    return {name: _rgb(value) for name, value in rows}
+    return {name: rgb_of(value) for name, value in rows}
 
 
 @cache
@@ -262,18 +241,17 @@ def colours() -> Mapping[str, NamedColour]:
 def materials() -> Mapping[str, Material]:
     """Every material by each of its words, squeezed."""
     table: dict[str, Material] = {}
-    for name, entry in _toml("materials.toml").items():
+    for name, entry in entries("materials.toml").items():
         variants = entry.get("variants", {})
-        look = Look(**(entry["look"] | {"lab": tuple(entry["look"]["lab"])}))
         for word in [*entry["words"], *variants]:
             table[squeeze(word)] = Material(
                 name=name,
                 word=word,
-                colours=tuple(map(_rgb, variants.get(word, entry["colours"]))),
+                colours=tuple(map(rgb_of, variants.get(word, entry["colours"]))),
                 spread=entry["spread"],
                 contrast=tuple(entry["texture"]["contrast"]),
                 coherence=tuple(entry["texture"]["coherence"]),
-                look=look,
+                variant=word in variants,
             )
     return table
 
@@ -282,13 +260,13 @@ def materials() -> Mapping[str, Material]:
 def stuff() -> Mapping[str, Stuff]:
     """All stuff by each of its words, squeezed."""
     table: dict[str, Stuff] = {}
-    for name, entry in _toml("stuff.toml").items():
+    for name, entry in entries("stuff.toml").items():
         height = entry.get("height")
         for word in entry["words"]:
             table[squeeze(word)] = Stuff(
                 name=name,
                 word=word,
-                colours=tuple(map(_rgb, entry["colours"])),
+                colours=tuple(map(rgb_of, entry["colours"])),
                 spread=entry["spread"],
                 contrast=tuple(entry["contrast"]),
                 height=None if height is None else cast(Range, tuple(height)),
@@ -306,7 +284,7 @@ def colour_at(sequence: Sequence[str], start: int, length: int) -> NamedColour |
     """
     part = sequence[start : start + length]
     if length == 1 and part[0].startswith("#") and len(part[0]) > 1:
-        return NamedColour(part[0], _rgb(part[0]))
+        return NamedColour(part[0], rgb_of(part[0]))
     table = colours()
     keys = [squeeze(part)]
     keys.append(squeeze([*part[:-1], singular(part[-1])]))
@@ -314,28 +292,6 @@ def colour_at(sequence: Sequence[str], start: int, length: int) -> NamedColour |
         stem = part[0].removesuffix("ish")
         keys += [stem, stem + "e", stem[:-1]]
     return next((table[key] for key in keys if key in table), None)
-
-
-def find_colour(text: str) -> NamedColour | None:
-    """The longest colour name in the text, the first of several; None where there is none."""
-    sequence = tokens(text)
-    for length in range(LONGEST_NAME, 0, -1):
-        for start in range(len(sequence) - length + 1):
-            found = colour_at(sequence, start, length)
-            if found is not None:
-                return found
-    return None
-
-
-def find_material(text: str) -> Material | None:
-    """The longest name of a material in the text, the first of several; None if there is none."""
-    sequence = tokens(text)
-    for length in range(LONGEST_NAME, 0, -1):
-        for start in range(len(sequence) - length + 1):
-            found = lookup(materials(), sequence[start : start + length])
-            if found is not None:
-                return found
-    return None
 
 
 def lookup(table: Mapping[str, T], part: Sequence[str]) -> T | None:

@@ -9,12 +9,16 @@ from PIL import ImageColor
 
 from ovedit.engine.basic import vocabulary
 from ovedit.engine.basic.grammar import Attributes, Position, head_noun, parse
-from ovedit.engine.basic.vocabulary import find_colour, find_material
+from ovedit.engine.basic.vocabulary import NamedColour
 
 _SAMPLE = (
     "wooden", "red", "bench", "tree", "the", "left", "not", "without", "in", "of", "second",
     "blue", "sky", "and", "big", "on", "cup",
 )  # fmt: skip
+
+
+def colour_of(phrase: str) -> NamedColour | None:
+    return next(iter(parse(phrase).colours), None)
 
 
 def _wide(text: str) -> str:
@@ -47,7 +51,6 @@ def test_material_is_used_and_unknown_noun_is_reported() -> None:
 )
 def test_head_noun_in_the_singular(phrase: str, noun: str, plural: bool) -> None:
     assert head_noun(phrase) == noun
-    assert head_noun(parse(phrase)) == noun
     assert parse(phrase).plural is plural
 
 
@@ -152,15 +155,16 @@ def test_every_word_is_either_used_or_not(chosen: list[str]) -> None:
     assert reported == sorted(w for w in chosen if w not in ("the", "in", "of", "on", "and"))
 
 
-def test_lookups() -> None:
-    colour = find_colour("make it dark sea green")
+def test_the_longest_name_is_meant() -> None:
+    colour = colour_of("dark sea green car")
     assert colour is not None and colour.name == "dark sea green"
-    hexadecimal = find_colour("#f80")
-    assert hexadecimal is not None and hexadecimal.rgb == (255, 136, 0)
-    material = find_material("a stainless steel sink")
-    assert material is not None and (material.name, material.word) == ("metal", "stainless steel")
-    assert find_colour("bench") is None
-    assert find_material("bench") is None
+    (material,) = parse("stainless steel sink").materials
+    assert (material.name, material.word, material.variant) == ("metal", "stainless steel", True)
+
+
+def test_colours_may_be_given_by_their_numbers() -> None:
+    colour = colour_of("#f80")
+    assert colour is not None and colour.rgb == (255, 136, 0)
 
 
 def test_every_colour_of_the_survey_is_found_by_its_own_name() -> None:
@@ -170,18 +174,18 @@ def test_every_colour_of_the_survey_is_found_by_its_own_name() -> None:
     for name, rgb in survey.items():
         by_key.setdefault(vocabulary.squeeze(name), set()).add(rgb)
     for name in survey:
-        colour = find_colour(name)
+        colour = vocabulary.colours().get(vocabulary.squeeze(name))
         assert colour is not None and colour.rgb in by_key[vocabulary.squeeze(name)], name
 
 
 def test_basic_colours_are_all_listed() -> None:
     for name in vocabulary.BASIC_COLOURS:
-        colour = find_colour(name)
+        colour = colour_of(name)
         assert colour is not None and colour.basic
 
 
 def test_colours_do_not_depend_on_what_pillow_was_asked_before() -> None:
     vocabulary.colours.cache_clear()
     ImageColor.getrgb("teal")
-    assert find_colour("teal")
-    assert find_colour("rebecca purple")
+    assert colour_of("teal")
+    assert colour_of("rebecca purple")

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from skimage import data
 
 from ovedit.engine.basic import vocabulary, wish
+from ovedit.engine.basic.finishes import finish_of
 from ovedit.engine.basic.grain import grain_of
-from ovedit.engine.basic.materials import finish_of
 from ovedit.engine.basic.restyle import restyle
 from ovedit.engine.protocols import CancelToken, Preview, silent
 from ovedit.engine.requests import EditKind, EditRequest, EditResult
@@ -339,10 +339,15 @@ def test_any_text_is_read_without_an_accident(prompt: str) -> None:
     assert isinstance(read.left_over, tuple)
 
 
+def test_words_of_a_material_have_their_own_lightness() -> None:
+    found = {word: finish_of(vocabulary.materials()[vocabulary.squeeze(word)]).lightness or 0.0
+             for word in ("wrought iron", "metal", "ebony", "birch")}  # fmt: skip
+    assert found["wrought iron"] + 20 < found["metal"]
+    assert found["ebony"] + 40 < found["birch"]
+
+
 def test_grain_has_its_strength_in_any_direction() -> None:
-    metal = vocabulary.find_material("metal")
-    assert metal is not None
-    finish = finish_of(metal)
+    finish = finish_of(vocabulary.materials()["metal"])
     grain = grain_of(finish, 800, 1)
     for angle in np.linspace(0, np.pi, 7):
         patch = grain.at(5, 9, np.full((300, 300), angle, np.float32))
