@@ -158,6 +158,8 @@ QLabel[role="message"] {
 }
 QLabel[role="strong"] { font-weight: 600; }
 QFrame[role="rule"] { background: $line; border: 0; max-height: 1px; min-height: 1px; }
+QFrame[role="column"] { background: $line; border: 0; }
+QLabel[role="message"][kind="error"] { border-left-color: $bad; }
 
 PanelHeader { background: $panel; }
 MasksPanel, LayersPanel, HistoryPanel, JobsPanel { background: $panel; }
@@ -181,6 +183,7 @@ def stylesheet(t: Tokens) -> str:
     return _SHEET.substitute(
         window=t.window,
         warning=t.warning,
+        bad=t.bad,
         canvas=t.canvas,
         panel=t.panel,
         raised=t.raised,

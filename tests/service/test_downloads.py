@@ -1,107 +1,19 @@
 from __future__ import annotations
 
-import threading
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
-from PySide6.QtCore import QThread
 from pytestqt.qtbot import QtBot
 
-from ovedit.engine.library import (
-    Licence,
-    Model,
-    ModelFile,
-    ModelState,
-    Presence,
-    Task,
-    TransferListener,
-    TransferProgress,
-    unheard,
-)
-from ovedit.engine.protocols import CancelToken
+from ovedit.engine.library import Presence
 from ovedit.errors import DamagedModelError, ModelError, OVEditError
 from ovedit.service.downloads import DownloadService, Errand, Shelf, Transfer
+from tests.fake_library import CHUNKS, ScriptedLibrary
 
 WAIT_MS = 10_000
-CHUNKS = 20
-
-
-def a_model(id: str) -> Model:
-    licence = Licence("MIT", "https://example.org/licence")
-    files = (ModelFile("model.safetensors", CHUNKS),)
-    return Model(
-        id, id.title(), Task.MASKS, "sam2", f"them/{id}", "main", files, licence, 1, {"float32": 4}
-    )
-
-
-class ScriptedLibrary:
-    """A library in memory, a byte a chunk; `gate` holds up every chunk while it is shut."""
-
-    def __init__(self, *ids: str) -> None:
-        self.bytes_of = dict.fromkeys(ids, 0)
-        self.gate = threading.Event()
-        self.gate.set()
-        self.error: BaseException | None = None
-        self.threads: set[QThread] = set()
-        self.asked: list[str] = []
-
-    def models(self) -> Sequence[Model]:
-        self.threads.add(QThread.currentThread())
-        if self.error is not None:
-            raise self.error
-        return [a_model(id) for id in self.bytes_of]
-
-    def model(self, id: str) -> Model:
-        return a_model(id)
-
-    def state(self, id: str) -> ModelState:
-        done = self.bytes_of[id]
-        presence = {0: Presence.MISSING, CHUNKS: Presence.READY}.get(done, Presence.PARTIAL)
-        folder = Path("/models") / id if presence is Presence.READY else None
-        return ModelState(id, presence, folder, done, (), (Path("/models"),))
-
-    def get(
-        self, id: str, listener: TransferListener = unheard, cancel: CancelToken | None = None
-    ) -> Path:
-        assert cancel is not None
-        self.threads.add(QThread.currentThread())
-        self.asked.append(f"get {id}")
-        if self.error is not None:
-            raise self.error
-        while self.bytes_of[id] < CHUNKS:
-            while not self.gate.wait(0.005):
-                cancel.check()
-            cancel.check()
-            self.bytes_of[id] += 1
-            listener(TransferProgress(self.bytes_of[id], CHUNKS))
-            time.sleep(0.001)
-        return Path("/models") / id
-
-    def remove(self, id: str) -> int:
-        self.asked.append(f"remove {id}")
-        freed, self.bytes_of[id] = self.bytes_of[id], 0
-        return freed
-
-    def verify(
-        self, id: str, listener: TransferListener = unheard, cancel: CancelToken | None = None
-    ) -> None:
-        self.asked.append(f"verify {id}")
-        if self.bytes_of[id] != CHUNKS:
-            raise DamagedModelError(f"{id} is not whole.", "Get it again.")
-
-    def add(self, folder: Path, id: str = "") -> Model:
-        self.bytes_of[folder.name] = CHUNKS
-        return a_model(folder.name)
-
-    def download_folder(self) -> Path:
-        return Path("/models")
-
-    def free_bytes(self) -> int:
-        return 1000
 
 
 @dataclass
