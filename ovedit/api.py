@@ -27,7 +27,7 @@ from ovedit.errors import NothingFoundError, UsageError
 from ovedit.geometry import Rect, Size
 from ovedit.io import documents, images, openraster
 from ovedit.workflows import edit, mask_ops, segment, threshold
-from ovedit.workflows.ask import ask
+from ovedit.workflows.ask import ask, engine_named
 from ovedit.workflows.coverage import write_changed
 
 __all__ = ["Mask", "Picture", "open"]
@@ -250,11 +250,11 @@ class Picture:
             self.document.state,
             [each.id for each in chosen],
             kind,
+            engine_named(self._provider, self._engine),
             prompt=prompt,
             negative_prompt=negative_prompt,
             seed=seed,
             preset=self._preset,
-            engine=self._engine,
             grow=grow,
             feather=feather,
             options=self._options,

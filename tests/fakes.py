@@ -1,21 +1,26 @@
-"""A scriptable engine: does what a test writes down, and nothing at random.
+"""Two engines that do what a test writes down, and nothing at random.
+
+`FakeProvider` follows scripts, for tests of what happens while an engine works:
 
     provider = FakeProvider({"bench": [Report(0.5, "half"), WaitFor(gate), Report(1.0)]})
 
 The script is chosen by the first phrase or the prompt of the request; without one the engine
 answers at once. Answers are plain: a centred rectangle for a phrase, a disc at the first click,
 one flat colour for an edit.
+
+`FakeEngine` answers at once, for tests of what becomes of an answer.
 """
 
 from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
+from ovedit.document import masks
 from ovedit.engine.protocols import CancelToken, EngineInfo, Preview, Progress
 from ovedit.engine.requests import (
     EditKind,
@@ -154,14 +159,7 @@ def answer_plainly(request: Request, engine: str) -> Result:
     height, width = request.image.shape[:2]
     whole = Rect(0, 0, width, height)
     if isinstance(request, EditRequest):
-        rows, columns = np.nonzero(request.alpha)
-        rect = Rect(0, 0, 0, 0)
-        if rows.size:
-            rect = Rect.from_edges(
-                int(columns.min()), int(rows.min()), int(columns.max()) + 1, int(rows.max()) + 1
-            )
-        pixels = np.full((rect.height, rect.width, 4), EDIT_COLOUR, np.uint8)
-        return EditResult(pixels, rect, engine, request.seed, 0.0)
+        return painted(request, engine, EDIT_COLOUR)
     scores = np.zeros((height, width), np.float32)
     if isinstance(request, PointRequest):
         y, x = np.ogrid[:height, :width]
@@ -176,3 +174,56 @@ def answer_plainly(request: Request, engine: str) -> Result:
         for phrase in request.phrases
     )
     return SegmentResult(answers, engine, 0.0)
+
+
+def painted(
+    request: EditRequest, engine: str, colour: tuple[int, int, int, int], *, beyond: int = 0
+) -> EditResult:
+    """One colour over the bounds of what may change, and `beyond` pixels more on every side."""
+    rect = masks.bounds(request.alpha).padded(beyond)
+    pixels = np.full((rect.height, rect.width, 4), colour, np.uint8)
+    return EditResult(pixels, rect, engine, request.seed, 1.25, ("Painted.",), ("model@1",))
+
+
+def nothing_found(phrase: str, request: SegmentRequest) -> PhraseAnswer:
+    """The answer to a phrase that is nowhere in the picture."""
+    return PhraseAnswer(phrase, False, ())
+
+
+@dataclass
+class FakeEngine:
+    """An `EngineProvider` that answers at once and remembers what it was asked.
+
+    infos: what it says there is; the first one answers. find: the answer to a phrase.
+    at_points: the answer to clicks. colour: of what edits paint. fails: what edits raise instead,
+    by prompt; "*" for all others.
+    """
+
+    infos: Sequence[EngineInfo] = (EngineInfo("fake", "Fake", True, frozenset(EditKind)),)
+    find: Callable[[str, SegmentRequest], PhraseAnswer] = nothing_found
+    at_points: MaskCandidate | None = None
+    colour: tuple[int, int, int] = (255, 0, 0)
+    fails: dict[str, BaseException] = field(default_factory=dict)
+    asked: list[Request] = field(default_factory=list)
+
+    def engines(self) -> Sequence[EngineInfo]:
+        return self.infos
+
+    def answer(
+        self, engine: str, request: Request, progress: Progress, cancel: CancelToken
+    ) -> Result:
+        if engine != self.infos[0].name:
+            raise EngineMissingError(f"There is no engine {engine!r}.", "Use another.")
+        cancel.check()
+        self.asked.append(request)
+        progress(0.5, "Half way")
+        if isinstance(request, SegmentRequest):
+            answers = tuple(self.find(phrase, request) for phrase in request.phrases)
+            return SegmentResult(answers, engine, 0.1)
+        if isinstance(request, PointRequest):
+            assert self.at_points is not None
+            return PointResult(self.at_points, engine, 0.1)
+        error = self.fails.get(request.prompt, self.fails.get("*"))
+        if error is not None:
+            raise error
+        return painted(request, engine, (*self.colour, 255), beyond=3)

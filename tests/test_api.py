@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,50 +10,38 @@ from numpy.typing import NDArray
 from PIL import Image
 
 import ovedit
-from ovedit.engine.protocols import CancelToken, EngineInfo, Progress
+from ovedit.engine.protocols import EngineInfo
 from ovedit.engine.requests import (
     EditKind,
-    EditRequest,
-    EditResult,
     MaskCandidate,
     PhraseAnswer,
-    Request,
-    Result,
     ScoreMap,
     SegmentRequest,
-    SegmentResult,
 )
 from ovedit.errors import CannotDoError, DocumentError, FileError, NothingFoundError, UsageError
 from ovedit.geometry import Rect
+from tests.fakes import FakeEngine
 
 ROOT = Path(__file__).parents[1]
 BENCH = Rect(20, 30, 40, 20)
 
 
-class FakeEngine:
+def find(phrase: str, request: SegmentRequest) -> PhraseAnswer:
+    """A bench in two candidates that score from 0.3 on its left to 1 on its right."""
+    values = np.zeros((80, 120), np.float32)
+    values[BENCH.slices] = np.linspace(0.3, 1, BENCH.width)
+    candidate = MaskCandidate(phrase, 0.8, ScoreMap(values, Rect(0, 0, 120, 80)), 0.5)
+    return PhraseAnswer(phrase, "bench" in phrase, (candidate, candidate))
+
+
+@pytest.fixture
+def engine() -> FakeEngine:
     """Knows benches; paints red; cannot draw dogs."""
-
-    def engines(self) -> Sequence[EngineInfo]:
-        return [EngineInfo("basic", "Fake", True, frozenset(EditKind))]
-
-    def answer(
-        self, engine: str, request: Request, progress: Progress, cancel: CancelToken
-    ) -> Result:
-        progress(1.0, "Done")
-        if isinstance(request, SegmentRequest):
-            return SegmentResult(tuple(map(self._find, request.phrases)), engine, 0.1)
-        assert isinstance(request, EditRequest)
-        if request.prompt == "dog":
-            raise CannotDoError("This engine cannot draw a dog.", "Install one that can.")
-        height, width = request.alpha.shape
-        pixels = np.full((height, width, 4), (255, 0, 0, 255), np.uint8)
-        return EditResult(pixels, Rect(0, 0, width, height), engine, request.seed, 0.1)
-
-    def _find(self, phrase: str) -> PhraseAnswer:
-        values = np.zeros((80, 120), np.float32)
-        values[BENCH.slices] = np.linspace(0.3, 1, BENCH.width)
-        candidate = MaskCandidate(phrase, 0.8, ScoreMap(values, Rect(0, 0, 120, 80)), 0.5)
-        return PhraseAnswer(phrase, "bench" in phrase, (candidate, candidate))
+    return FakeEngine(
+        (EngineInfo("basic", "Fake", True, frozenset(EditKind)),),
+        find,
+        fails={"dog": CannotDoError("This engine cannot draw a dog.", "Install one that can.")},
+    )
 
 
 @pytest.fixture
@@ -63,9 +50,9 @@ def pixels() -> NDArray[np.uint8]:
 
 
 @pytest.fixture
-def picture(tmp_path: Path, pixels: NDArray[np.uint8]) -> ovedit.Picture:
+def picture(tmp_path: Path, pixels: NDArray[np.uint8], engine: FakeEngine) -> ovedit.Picture:
     Image.fromarray(pixels).save(tmp_path / "photo.png")
-    return ovedit.open(tmp_path / "photo.png", provider=FakeEngine())
+    return ovedit.open(tmp_path / "photo.png", provider=engine)
 
 
 def test_open_select_replace_save(picture, pixels, tmp_path) -> None:
@@ -151,10 +138,10 @@ def test_an_edit_that_cannot_be_done_changes_nothing(picture) -> None:
     assert len(picture.document.layers) == 1
 
 
-def test_projects_keep_layers_and_masks(picture, tmp_path) -> None:
+def test_projects_keep_layers_and_masks(picture, engine, tmp_path) -> None:
     masks = picture.select("wooden bench")
     picture.replace(masks[0], "metal bench").save(tmp_path / "out.ora")
-    again = ovedit.open(tmp_path / "out.ora", provider=FakeEngine())
+    again = ovedit.open(tmp_path / "out.ora", provider=engine)
     assert np.array_equal(again.flattened(), picture.flattened())
     assert [layer.name for layer in again.document.layers] == ["photo", "metal bench"]
     assert np.array_equal(again.masks[0].array, masks[0].array)
@@ -167,19 +154,19 @@ def test_a_file_that_cannot_be_written_or_read(picture, tmp_path) -> None:
         ovedit.open(tmp_path / "missing.png")
 
 
-def test_progress_is_reported(tmp_path, pixels) -> None:
+def test_progress_is_reported(tmp_path, pixels, engine) -> None:
     Image.fromarray(pixels).save(tmp_path / "photo.png")
     steps: list[str] = []
 
     def progress(fraction: float, step: str = "", preview: object = None) -> None:
         steps.append(step)
 
-    ovedit.open(tmp_path / "photo.png", provider=FakeEngine(), progress=progress).select("bench")
-    assert steps == ["Done"]
+    ovedit.open(tmp_path / "photo.png", provider=engine, progress=progress).select("bench")
+    assert steps == ["Half way"]
 
 
-def test_a_picture_over_an_array(pixels) -> None:
-    picture = ovedit.Picture.from_array(pixels, provider=FakeEngine())
+def test_a_picture_over_an_array(pixels, engine) -> None:
+    picture = ovedit.Picture.from_array(pixels, provider=engine)
     assert np.array_equal(picture.flattened()[..., :3], pixels)
     assert repr(picture) == "<Picture 120 × 80: picture>"
     with pytest.raises(UsageError, match="is no picture"):

@@ -15,7 +15,7 @@ from ovedit.engine.requests import EditKind
 from ovedit.errors import NothingFoundError, UsageError
 from ovedit.io import masks as mask_files
 from ovedit.workflows import edit, mask_ops, segment
-from ovedit.workflows.ask import ask
+from ovedit.workflows.ask import ask, engine_named
 
 
 def run_edit(arguments: Namespace, provider: EngineProvider | None) -> int:
@@ -32,12 +32,12 @@ def run_edit(arguments: Namespace, provider: EngineProvider | None) -> int:
         session.document.state,
         mask_ids,
         EditKind(arguments.command),
+        engine_named(session.provider, session.engine),
         prompt=getattr(arguments, "edit", ""),
         phrase=(arguments.prompt or "") if arguments.mask else None,
         negative_prompt=getattr(arguments, "negative", ""),
         seed=arguments.seed,
         preset=session.preset,
-        engine=session.engine,
         grow=arguments.grow,
         feather=arguments.feather,
         options=session.options,

@@ -71,7 +71,8 @@ class EngineInfo:
     name: what --engine takes; title: what the window shows; needs: what has to be installed, empty
     for an engine that is always there; selects: whether it answers phrases; edits: the kinds of
     edit it does; good_at, bad_at: one honest sentence each; models: ids of the models that it
-    needs on this computer.
+    needs on this computer; keeps_shape: what it replaces or restyles keeps its outline, so that the
+    mask wants little room around it.
     """
 
     name: str
@@ -83,6 +84,7 @@ class EngineInfo:
     good_at: str = ""
     bad_at: str = ""
     models: tuple[str, ...] = ()
+    keeps_shape: bool = False
 
 
 @runtime_checkable

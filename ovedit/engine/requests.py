@@ -148,7 +148,7 @@ class EditRequest:
         pixels will show. The engine makes pixels wherever it is above 0.
     phrase: what the mask was selected by ("wooden bench"), or empty.
     prompt: what is wanted ("metal bench"), empty for a removal.
-    crop: context rectangle to work in, or None for the engine's own choice.
+    crop: context rectangle to work in, in document pixels, or None for the engine's own choice.
     """
 
     kind: EditKind
@@ -173,6 +173,8 @@ class EditResult:
         nothing to add to it returns 255.
     notes: short sentences on what was done or left out, for the person.
     models: model ids and revisions used, so that the edit can be run again.
+    crop: the context rectangle that has to be given as `EditRequest.crop` to make the same again,
+        or None where the engine will choose it as it did.
     """
 
     pixels: Pixels
@@ -182,6 +184,7 @@ class EditResult:
     seconds: float
     notes: tuple[str, ...] = ()
     models: tuple[str, ...] = ()
+    crop: Rect | None = None
 
 
 Request = SegmentRequest | PointRequest | EditRequest

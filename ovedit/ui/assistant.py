@@ -1,94 +1,46 @@
-"""Asks the engines on the person's behalf and puts their answers into the document.
-
-Requests go to the model service with a snapshot of the document. An answer is applied when the
-document has a moment (no gesture under way), and dropped with a word if it is no longer open.
-"""
+"""Asks the engines on the person's behalf: one method for each thing that can be asked."""
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 
-from PySide6.QtCore import QObject, QTimer, Signal
+from PySide6.QtCore import QObject, Signal
 
 from ovedit.document import Document, DocumentState
 from ovedit.engine.protocols import EngineInfo
-from ovedit.engine.requests import (
-    EditKind,
-    EditResult,
-    Point,
-    PointResult,
-    Request,
-    SegmentResult,
-)
-from ovedit.errors import OVEditError
+from ovedit.engine.requests import EditKind, EditResult, Point, PointResult, SegmentResult
 from ovedit.geometry import Rect
-from ovedit.service.jobs import Job, JobFailure, JobProgress, JobResult, Where, new_job_id
+from ovedit.service.jobs import Where
 from ovedit.service.model_service import ModelService
-from ovedit.ui.background import Background
-from ovedit.ui.job_list import JobList
+from ovedit.ui.errands import Errands, Question
 from ovedit.ui.messages import Message
 from ovedit.ui.session import Session
 from ovedit.workflows import edit, points, segment
 from ovedit.workflows.coverage import shown_thing, union_of
 
-_RETRY_MS = 50
-_BUTTON_GUESS = ("Show best guess", "use-guess")
-_BUTTON_HELD = ("Add it", "add-held")
-
-
-@dataclass(frozen=True, eq=False)
-class _Question:
-    """A request, what to do with its answer, and the engine to ask if not the one in use."""
-
-    request: Request
-    apply: Callable[[object], None]
-    engine: str = ""
-
-
-@dataclass(frozen=True, eq=False)
-class _Errand:
-    """What to do with a job's answer, and the document that it is for."""
-
-    document: Document
-    could_redo: bool = False
-    apply: Callable[[object], None] = lambda _result: None
+USE_GUESS = "use-guess"
 
 
 class Assistant(QObject):
-    """Signals: jobs_changed(tuple[JobView, ...]), the running one first; previewed(Preview or None)
-    while an edit runs; said(Message); points_applied() after a click was answered; selected(ids)
-    and edited(layer id) after an answer was applied.
+    """Makes the questions; `Errands` carries them.
+
+    Signals: said(Message); points_applied() after a click was answered; selected(ids) and
+    edited(layer id) after an answer was applied.
     """
 
-    jobs_changed = Signal(object)
-    previewed = Signal(object)
     said = Signal(object)
     selected = Signal(object)
     points_applied = Signal()
     edited = Signal(str)
 
-    def __init__(self, session: Session, service: ModelService, parent: QObject) -> None:
+    def __init__(
+        self, session: Session, service: ModelService, errands: Errands, parent: QObject
+    ) -> None:
         super().__init__(parent)
-        self._session, self._service = session, service
-        self._errands: dict[int, _Errand] = {}
-        self._list = JobList(self)
-        self._list.changed.connect(self.jobs_changed)
+        self._session, self._service, self._errands = session, service, errands
         self._guess: segment.PhraseOutcome | None = None
         self._clicked: tuple[tuple[Point, ...], str] = ((), "")
-        self._seed = 0
-        self._preparing = Background(self)
-        self._answers: deque[tuple[_Errand, object]] = deque()
-        self._held: list[tuple[_Errand, object]] = []
-        self._retry = QTimer(self, singleShot=True, interval=_RETRY_MS)
-        self._retry.timeout.connect(self._hand_over)
-        session.document_changed.connect(self._document_changed)
-        service.started.connect(self._started)
-        service.progressed.connect(self._progressed)
-        service.finished.connect(self._finished)
-        service.failed.connect(self._failed)
-        service.cancelled.connect(self._cancelled)
+        session.document_changed.connect(self._forget)
 
     # -- engines ---------------------------------------------------------------------------------
 
@@ -116,13 +68,13 @@ class Assistant(QObject):
             wanted = segment.parse_phrases(phrases)
             preset, options = self._session.settings.preset, self._options
 
-            def prepare(state: DocumentState) -> list[_Question]:
+            def prepare(state: DocumentState) -> list[Question]:
                 request = segment.segment_request(state, wanted, preset=preset, options=options)
-                return [_Question(request, lambda result: self._selected(document, result))]
+                return [Question(request, lambda result: self._selected(document, result))]
 
             self._submit(document, [f"Select {', '.join(wanted)}"], prepare)
 
-        self._try(ask)
+        self._errands.attempt(ask)
 
     def segment_points(
         self, clicks: Sequence[Point], box: Rect | None, mask_id: str | None
@@ -133,11 +85,11 @@ class Assistant(QObject):
             return
         preset, options = self._session.settings.preset, self._options
 
-        def prepare(state: DocumentState) -> list[_Question]:
+        def prepare(state: DocumentState) -> list[Question]:
             request = points.point_request(
                 state, clicks, box=box, mask_id=mask_id, preset=preset, options=options
             )
-            return [_Question(request, apply)]
+            return [Question(request, apply)]
 
         def apply(result: object) -> None:
             assert isinstance(result, PointResult)
@@ -155,7 +107,12 @@ class Assistant(QObject):
             self._submit(document, ["Find what was clicked"], prepare, where="replace", tag=tag)
 
     def edit(
-        self, kind: EditKind, words: str, mask_ids: Sequence[str], variations: int = 1
+        self,
+        kind: EditKind,
+        words: str,
+        mask_ids: Sequence[str],
+        variations: int = 1,
+        seed: int = 0,
     ) -> None:
         """Remove, replace or restyle what the masks cover, or the selection where there is none.
 
@@ -171,19 +128,19 @@ class Assistant(QObject):
             if waiting:
                 # To act on a mask is to agree with it.
                 segment.accept(document, waiting)
-            engine, preset = self.engine.name, self._session.settings.preset
-            seed, options = self._seed, self._options
+            engine, preset = self.engine, self._session.settings.preset
+            options = self._options
             landed: list[str] = []
 
-            def prepare(state: DocumentState) -> list[_Question]:
+            def prepare(state: DocumentState) -> list[Question]:
                 plan = edit.plan_edit(
                     state,
                     mask_ids,
                     kind,
+                    engine,
                     prompt=words,
                     seed=seed,
                     preset=preset,
-                    engine=engine,
                     options=options,
                 )
                 others = edit.plan_variations(plan, variations - 1) if variations > 1 else ()
@@ -194,7 +151,7 @@ class Assistant(QObject):
             numbered = [f"{title} ({n} of {variations})" for n in range(1, variations + 1)]
             self._submit(document, numbered if variations > 1 else [title], prepare)
 
-        self._try(ask)
+        self._errands.attempt(ask)
 
     def run_again(self, layer_id: str, *, vary: bool = False, mask_ids: Sequence[str] = ()) -> None:
         """Make an edit layer anew: as it was, with another seed, or inside other masks."""
@@ -202,7 +159,7 @@ class Assistant(QObject):
         if document is None:
             return
 
-        def prepare(state: DocumentState) -> list[_Question]:
+        def prepare(state: DocumentState) -> list[Question]:
             mask = union_of(state, mask_ids) if mask_ids else None
             plan = edit.plan_rerun(state, layer_id, mask=mask)
             if vary:
@@ -213,101 +170,42 @@ class Assistant(QObject):
                 edit.replace_edit(document, layer_id, plan, result)
                 self._edited(layer_id, result)
 
-            return [_Question(plan.request, apply, plan.engine)]
+            return [Question(plan.request, apply, plan.engine)]
 
         def ask() -> None:
             name = document.state.layer(layer_id).name
             self._submit(document, [f"{'Vary' if vary else 'Run again'}: {name}"], prepare)
 
-        self._try(ask)
-
-    def add_held(self) -> None:
-        """Apply the answers that came after something was undone: what was undone is given up."""
-        held, self._held = self._held, []
-        for errand, result in held:
-            if errand.document is self._session.document:
-                self._try(lambda errand=errand, result=result: errand.apply(result))
+        self._errands.attempt(ask)
 
     def use_guess(self) -> None:
         """Take the engine's best guess for the phrase that was not found."""
         document, guess = self._session.document, self._guess
         if document is not None and guess is not None:
             self._guess = None
-            self._try(lambda: segment.apply_guess(document, guess))
+            self._errands.attempt(lambda: segment.apply_guess(document, guess))
             self.selected.emit(document.current_mask_ids)
 
-    # -- stopping --------------------------------------------------------------------------------
-
-    def cancel(self, job_id: str = "") -> None:
-        """Cancel a job, or the running one, or the next one."""
-        number = int(job_id) if job_id else next(iter(self._list.ids), 0)
-        if self._service.cancel(number):
-            self._list.update(number, cancelling=True)
-        else:
-            # It was still being prepared.
-            self._end(number)
-
-    def cancel_all(self) -> None:
-        """Cancel everything."""
-        for number in reversed(self._list.ids):
-            self.cancel(str(number))
-
-    def close(self) -> None:
-        """Forget everything asked; the service is stopped by its owner."""
-        self._errands.clear()
-        self._answers.clear()
-        self._preparing.finish()
-
-    # -- inside: submitting ----------------------------------------------------------------------
+    # -- inside ----------------------------------------------------------------------------------
 
     @property
     def _options(self) -> Mapping[str, str] | None:
         return self._session.settings.engine_options.get(self.engine.name)
 
-    def _try(self, work: Callable[[], object]) -> None:
-        try:
-            work()
-        except OVEditError as error:
-            self.said.emit(Message.of(error))
-
     def _submit(
         self,
         document: Document,
         titles: Sequence[str],
-        prepare: Callable[[DocumentState], list[_Question]],
-        *,
+        prepare: Callable[[DocumentState], list[Question]],
         where: Where = "back",
         tag: str = "",
     ) -> None:
-        """List a job for each title now; `prepare` makes their questions on another thread.
+        self._errands.submit(document, self.engine.name, titles, prepare, where=where, tag=tag)
 
-        A large picture takes a while to flatten, and the window should answer a click at once.
-        """
-        state, revision, engine = document.snapshot(), document.revision, self.engine.name
-        numbers = [new_job_id() for _ in titles]
-        could_redo = document.can_redo
-        self._errands |= {number: _Errand(document, could_redo) for number in numbers}
-        self._list.add(dict(zip(numbers, titles, strict=True)))
+    def _forget(self) -> None:
+        self._guess, self._clicked = None, ((), "")
 
-        def ready(questions: list[_Question]) -> None:
-            for number, title, question in zip(numbers, titles, questions, strict=True):
-                if number not in self._errands:
-                    continue
-                self._errands[number] = _Errand(document, could_redo, question.apply)
-                job = Job(title, question.engine or engine, question.request, revision, tag, number)
-                try:
-                    self._service.submit(job, where)
-                except OVEditError as error:
-                    failed(error)
-
-        def failed(error: OVEditError) -> None:
-            # A list, so that all of them are ended.
-            if any([self._end(number) is not None for number in numbers]):
-                self.said.emit(Message.of(error))
-
-        self._preparing.run(lambda: prepare(state), ready, failed)
-
-    def _new_layer(self, document: Document, plan: edit.EditPlan, landed: list[str]) -> _Question:
+    def _new_layer(self, document: Document, plan: edit.EditPlan, landed: list[str]) -> Question:
         """The question for one variation; `landed` holds the layers that the others became."""
 
         def apply(result: object) -> None:
@@ -321,7 +219,7 @@ class Assistant(QObject):
             landed.append(layer_id)
             self._edited(layer_id, result)
 
-        return _Question(plan.request, apply, plan.engine)
+        return Question(plan.request, apply, plan.engine)
 
     def _edited(self, layer_id: str, result: EditResult) -> None:
         if result.notes:
@@ -333,79 +231,13 @@ class Assistant(QObject):
         answered, mask_id = self._clicked
         return mask_id if answered and answered == tuple(clicks[: len(answered)]) else None
 
-    # -- inside: what the service says -----------------------------------------------------------
-
-    def _started(self, job: Job) -> None:
-        self._list.update(job.id, queued=False)
-
-    def _progressed(self, progress: JobProgress) -> None:
-        self._list.update(
-            progress.id,
-            queued=False,
-            step=progress.step,
-            fraction=progress.fraction,
-            seconds_left=progress.seconds_left,
-        )
-        errand = self._errands.get(progress.id)
-        if progress.preview is None or errand is None:
-            return
-        if errand.document is self._session.document:
-            self.previewed.emit(progress.preview)
-
-    def _finished(self, done: JobResult) -> None:
-        errand = self._end(done.id)
-        if errand is not None:
-            self._answers.append((errand, done.result))
-            self._hand_over()
-
-    def _failed(self, failure: JobFailure) -> None:
-        if self._end(failure.id) is None:
-            return
-        self.said.emit(Message.of(failure.error))
-
-    def _cancelled(self, job: Job) -> None:
-        self._end(job.id)
-
-    def _end(self, job_id: int) -> _Errand | None:
-        if self._list.remove(job_id):
-            self.previewed.emit(None)
-        return self._errands.pop(job_id, None)
-
-    def _hand_over(self) -> None:
-        """Apply the answers in their order, as soon as their document has a moment."""
-        while self._answers:
-            errand, result = self._answers[0]
-            if errand.document is not self._session.document:
-                self._answers.popleft()
-            elif errand.document.busy:
-                # A stroke is under way: it must stay one step of its own.
-                self._retry.start()
-                return
-            elif errand.document.can_redo and not errand.could_redo:
-                # Applied now, it would take the undone steps away for good: that is not ours to do.
-                self._held.append(self._answers.popleft())
-                text = "The answer is here, but you have undone steps since; adding it drops those."
-                self.said.emit(Message(text, "warning", (_BUTTON_HELD,)))
-            else:
-                self._answers.popleft()
-                self._try(lambda errand=errand, result=result: errand.apply(result))
-
-    def _document_changed(self) -> None:
-        """Nobody waits any more for what was asked about a document that is closed."""
-        self._guess, self._clicked = None, ((), "")
-        self._held.clear()
-        for number, errand in tuple(self._errands.items()):
-            if errand.document is not self._session.document:
-                self.cancel(str(number))
-                self._errands.pop(number, None)
-
     def _selected(self, document: Document, result: object) -> None:
         assert isinstance(result, SegmentResult)
         outcome = segment.apply_segmentation(document, result)
         missing = next((phrase for phrase in outcome.phrases if not phrase.found), None)
         self._guess = missing if missing is not None and missing.guesses else None
         if missing is not None:
-            buttons = (_BUTTON_GUESS,) if self._guess is not None else ()
+            buttons = (("Show best guess", USE_GUESS),) if self._guess is not None else ()
             self.said.emit(Message(missing.message, "warning", buttons))
         elif outcome.messages:
             self.said.emit(Message(outcome.messages[0]))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import overload
 
-from ovedit.engine.protocols import CancelToken, EngineProvider, Progress, silent
+from ovedit.engine.protocols import CancelToken, EngineInfo, EngineProvider, Progress, silent
 from ovedit.engine.requests import (
     EditRequest,
     EditResult,
@@ -15,13 +15,21 @@ from ovedit.engine.requests import (
     SegmentRequest,
     SegmentResult,
 )
-from ovedit.errors import EngineError
+from ovedit.errors import EngineError, EngineMissingError
 
 _ANSWERS: dict[type, type] = {
     SegmentRequest: SegmentResult,
     PointRequest: PointResult,
     EditRequest: EditResult,
 }
+
+
+def engine_named(provider: EngineProvider, name: str) -> EngineInfo:
+    """What is known of an engine. Raises `EngineMissingError` for a name that is not."""
+    known = {info.name: info for info in provider.engines()}
+    if name not in known:
+        raise EngineMissingError(f"There is no engine {name!r}.", f"Known are: {', '.join(known)}.")
+    return known[name]
 
 
 @overload

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,17 +19,21 @@ from ovedit.document import (
     DocumentState,
     EditLayer,
     EditRecipe,
+    Layer,
     Surface,
     masks,
     pixels_of,
 )
 from ovedit.document.compositing import flatten_layers
+from ovedit.engine.protocols import EngineInfo
 from ovedit.engine.requests import PRESETS, EditKind, EditRequest, EditResult, Preset
 from ovedit.errors import DocumentError, EngineError, UsageError
-from ovedit.geometry import Rect, Size
+from ovedit.geometry import Size
 from ovedit.workflows.coverage import quoted, shown_thing, union_of
 
 Coverage = NDArray[np.uint8]
+
+_Word = TypeVar("_Word", bound=str)
 
 _MAX_SEED = 2**31 - 1
 
@@ -50,16 +55,16 @@ class EditPlan:
     layer_id: str = ""
 
 
-def default_edges(kind: EditKind, engine: str, size: Size) -> tuple[int, int]:
+def default_edges(kind: EditKind, engine: EngineInfo, size: Size) -> tuple[int, int]:
     """How far a mask grows and feathers for an edit, in pixels: (grow, feather).
 
     New content needs room for its seam, and takes soft shadows and hair with it: 5 px, or 0.15 % of
-    a large picture's diagonal, and 8 px (0.24 %) of feather. The embedded engine's material change
-    keeps the thing's shape and draws its own edge, so that the background does not turn to metal
-    too; the pixels that it gets (3, or 0.1 %) let it reach frayed edges that a mask just misses.
+    a large picture's diagonal, and 8 px (0.24 %) of feather. An engine that keeps the thing's shape
+    draws its own edge, so that the background does not turn to metal too; the pixels that it gets
+    (3, or 0.1 %) let it reach frayed edges that a mask just misses.
     """
     diagonal = float(np.hypot(size.width, size.height))
-    if engine == "basic" and kind is not EditKind.REMOVE:
+    if engine.keeps_shape and kind is not EditKind.REMOVE:
         return max(3, round(0.001 * diagonal)), max(2, round(0.0005 * diagonal))
     return max(5, round(0.0015 * diagonal)), max(8, round(0.0024 * diagonal))
 
@@ -68,16 +73,15 @@ def plan_edit(
     state: DocumentState,
     mask_ids: Sequence[str],
     kind: EditKind,
+    engine: EngineInfo,
     *,
     prompt: str = "",
     phrase: str | None = None,
     negative_prompt: str = "",
     seed: int = 0,
     preset: Preset = "balanced",
-    engine: str = "basic",
     grow: int | None = None,
     feather: int | None = None,
-    crop: Rect | None = None,
     options: Mapping[str, str] | None = None,
     accepted_only: bool = False,
 ) -> EditPlan:
@@ -102,10 +106,9 @@ def plan_edit(
             negative_prompt=" ".join(negative_prompt.split()),
             seed=seed,
             preset=preset,
-            crop=crop,
             options=dict(options) if options else {},
         ),
-        engine,
+        engine.name,
         usual_grow if grow is None else grow,
         usual_feather if feather is None else feather,
         mask_ids=tuple(mask_ids),
@@ -128,7 +131,8 @@ def plan_rerun(
     """What to ask an engine to make an edit layer anew; None keeps what the layer remembers.
 
     The picture is that of the visible layers below it. mask: (H, W) uint8 in place of the
-    remembered one. Raises `DocumentError` for a layer that is no edit, `UsageError` as `plan_edit`.
+    remembered one. Raises `DocumentError` for a layer that is no edit or comes from a version that
+    knew other kinds and presets, `UsageError` as `plan_edit`.
     """
     layer = state.layer(layer_id)
     recipe = _recipe_of(state, layer_id)
@@ -140,7 +144,7 @@ def plan_rerun(
     coverage = recipe.mask.array() if mask is None else mask
     return _plan(
         EditRequest(
-            kind=EditKind(recipe.kind),
+            kind=_known(layer, "kind", recipe.kind, list(EditKind)),
             image=picture,
             mask=coverage,
             alpha=coverage,
@@ -152,8 +156,9 @@ def plan_rerun(
                 else " ".join(negative_prompt.split())
             ),
             seed=recipe.seed if seed is None else seed,
-            preset=preset or _preset(recipe.preset),
-            crop=recipe.crop if mask is None else None,
+            preset=preset or _known(layer, "preset", recipe.preset, PRESETS),
+            # Another mask or engine has its own idea of where to work.
+            crop=recipe.crop if mask is None and engine in (None, recipe.engine) else None,
             options=dict(recipe.options),
         ),
         engine or recipe.engine,
@@ -333,7 +338,7 @@ def _recipe(plan: EditPlan, result: EditResult) -> EditRecipe:
         preset=request.preset,
         grow=plan.grow,
         feather=plan.feather,
-        crop=request.crop,
+        crop=result.crop or request.crop,
         models=result.models,
         notes=result.notes,
         options=dict(request.options),
@@ -349,10 +354,15 @@ def _recipe_of(state: DocumentState, layer_id: str) -> EditRecipe:
     return layer.recipe
 
 
-def _preset(name: str) -> Preset:
-    """The preset of this name; a project from elsewhere may name one that is not known here."""
-    known: dict[str, Preset] = {preset: preset for preset in PRESETS}
-    return known.get(name, "balanced")
+def _known(layer: Layer, what: str, name: str, known: Sequence[_Word]) -> _Word:
+    """The word of a recipe; a project from elsewhere may use one that is not known here."""
+    for word in known:
+        if word == name:
+            return word
+    raise DocumentError(
+        f"The layer “{layer.name}” cannot run again: the {what} {name!r} is not known.",
+        "Update OVEdit, or make the edit anew.",
+    )
 
 
 def _name(kind: str, phrase: str, prompt: str) -> str:

@@ -1,9 +1,7 @@
-"""An engine that finds what a test tells it to, and paints in one colour."""
+"""A photo on disk, and an engine that finds a bench and a tree in it."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -11,71 +9,40 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from ovedit.engine.protocols import CancelToken, EngineInfo, Progress
+from ovedit.engine.protocols import EngineInfo
 from ovedit.engine.requests import (
     EditKind,
-    EditRequest,
-    EditResult,
     MaskCandidate,
     PhraseAnswer,
-    Request,
-    Result,
     ScoreMap,
     SegmentRequest,
-    SegmentResult,
 )
-from ovedit.errors import CannotDoError, EngineMissingError
 from ovedit.geometry import Rect
+from tests.fakes import FakeEngine
+
+THINGS = {"bench": Rect(20, 30, 40, 20), "tree": Rect(70, 10, 20, 50)}
+GUESS = Rect(0, 0, 5, 5)
+ENGINES = (
+    EngineInfo("basic", "Fake", True, frozenset(EditKind)),
+    EngineInfo("large", "Large", True, frozenset(EditKind), "2 GB", available=False),
+)
 
 
-@dataclass
-class FakeEngine:
-    """Finds a phrase as the rectangle given for it; paints red; remembers the requests."""
-
-    rects: dict[str, Rect] = field(default_factory=dict)
-    asked: list[Request] = field(default_factory=list)
-    fails: BaseException | None = None
-
-    def engines(self) -> Sequence[EngineInfo]:
-        return [
-            EngineInfo("basic", "Fake", True, frozenset(EditKind)),
-            EngineInfo("large", "Large", True, frozenset(EditKind), "2 GB", available=False),
-        ]
-
-    def answer(
-        self, engine: str, request: Request, progress: Progress, cancel: CancelToken
-    ) -> Result:
-        if engine != "basic":
-            raise EngineMissingError(f"There is no engine {engine!r}.", "Known are: basic.")
-        self.asked.append(request)
-        progress(0.5, "Half way")
-        if isinstance(request, SegmentRequest):
-            return SegmentResult(tuple(self._find(request, p) for p in request.phrases), "basic", 1)
-        if self.fails is not None:
-            raise self.fails
-        if not isinstance(request, EditRequest):
-            raise CannotDoError("Nobody clicks on the command line.")
-        height, width = request.alpha.shape
-        pixels = np.full((height, width, 4), (255, 0, 0, 255), np.uint8)
-        rect = Rect(0, 0, width, height)
-        return EditResult(pixels, rect, "basic", request.seed, 1.25, ("Painted it red.",))
-
-    def _find(self, request: SegmentRequest, phrase: str) -> PhraseAnswer:
-        height, width = request.image.shape[:2]
-        rect = self.rects.get(phrase)
-        guess = Rect(0, 0, 5, 5)
-        candidates = []
-        for number in range(request.top_k):
-            values = np.zeros((height, width), np.float32)
-            values[(rect or guess).padded(-number).slices] = 1
-            scores = ScoreMap(values, Rect(0, 0, width, height))
-            candidates.append(MaskCandidate(phrase, 0.9 - number / 10, scores, 0.5))
-        return PhraseAnswer(phrase, rect is not None, tuple(candidates))
+def find(phrase: str, request: SegmentRequest) -> PhraseAnswer:
+    """The thing's rectangle, or a guess; each further candidate is a pixel smaller all around."""
+    height, width = request.image.shape[:2]
+    candidates = []
+    for number in range(request.top_k):
+        values = np.zeros((height, width), np.float32)
+        values[THINGS.get(phrase, GUESS).padded(-number).slices] = 1
+        scores = ScoreMap(values, Rect(0, 0, width, height))
+        candidates.append(MaskCandidate(phrase, 0.9 - number / 10, scores, 0.5))
+    return PhraseAnswer(phrase, phrase in THINGS, tuple(candidates))
 
 
 @pytest.fixture
 def engine() -> FakeEngine:
-    return FakeEngine({"bench": Rect(20, 30, 40, 20), "tree": Rect(70, 10, 20, 50)})
+    return FakeEngine(ENGINES, find)
 
 
 @pytest.fixture

@@ -146,7 +146,7 @@ def test_an_edit_changes_only_the_mask(command, photo, engine, tmp_path, pixels,
     assert (after[request.alpha == 255] == (255, 0, 0)).all()
     shown, err = capsys.readouterr()
     assert shown.count("\n") == 1 and "out.png" in shown and "(1.2 s)" in shown
-    assert "Painted it red." in err
+    assert "Painted." in err
 
 
 def test_an_edit_hands_its_options_to_the_engine(photo, engine, tmp_path) -> None:
@@ -213,7 +213,7 @@ def test_half_an_edit_is_no_edit(photo, engine, tmp_path, capsys) -> None:
 
 
 def test_an_engine_that_cannot_do_it_writes_nothing(photo, engine, tmp_path, capsys) -> None:
-    engine.fails = CannotDoError("This needs a diffusion model.", "Install one.")
+    engine.fails["*"] = CannotDoError("This needs a diffusion model.", "Install one.")
     out = tmp_path / "out.png"
     out.write_bytes(b"older")
     arguments = ["replace", str(photo), "-p", "bench", "-e", "dog", "-o", str(out)]
@@ -223,7 +223,7 @@ def test_an_engine_that_cannot_do_it_writes_nothing(photo, engine, tmp_path, cap
 
 
 def test_an_interrupt_writes_nothing(photo, engine, tmp_path, capsys) -> None:
-    engine.fails = KeyboardInterrupt()
+    engine.fails["*"] = KeyboardInterrupt()
     arguments = ["remove", str(photo), "-p", "bench", "-o", f"{tmp_path}/out.png"]
     assert main(arguments, provider=engine) == 130
     assert one_line(capsys) == "ovedit: Cancelled.\n"
@@ -277,7 +277,7 @@ def test_what_cannot_be_done_is_exit_code_1(arguments, words, photo, engine, cap
 
 
 def test_a_bug_is_told_in_one_line(photo, engine, capsys, tmp_path, monkeypatch) -> None:
-    engine.fails = ZeroDivisionError("division by zero")
+    engine.fails["*"] = ZeroDivisionError("division by zero")
     arguments = ["remove", str(photo), "-p", "bench", "-o", f"{tmp_path}/out.png"]
     assert main(arguments, provider=engine) == 1
     assert "bug in OVEdit: ZeroDivisionError" in one_line(capsys)

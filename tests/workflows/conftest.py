@@ -1,32 +1,17 @@
-"""Pictures, documents and an engine whose answers a test writes down."""
+"""Pictures, documents, and answers for an engine to give."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
 from ovedit.document import Document, DocumentState
-from ovedit.engine.protocols import CancelToken, EngineInfo, Progress
-from ovedit.engine.requests import (
-    EditKind,
-    EditRequest,
-    EditResult,
-    MaskCandidate,
-    PhraseAnswer,
-    PointRequest,
-    PointResult,
-    Request,
-    Result,
-    ScoreMap,
-    SegmentRequest,
-    SegmentResult,
-)
-from ovedit.errors import EngineMissingError
+from ovedit.engine.requests import MaskCandidate, PhraseAnswer, ScoreMap, SegmentResult
 from ovedit.geometry import Rect
+from tests.fakes import FakeEngine
 
 WIDTH, HEIGHT = 600, 400
 
@@ -55,45 +40,6 @@ class Make:
     def segmented(*answers: PhraseAnswer) -> SegmentResult:
         return SegmentResult(answers, "fake", 0.1)
 
-    @staticmethod
-    def painted(request: EditRequest, colour: tuple[int, int, int]) -> EditResult:
-        """One colour over the bounds of what may change, and a little more."""
-        rows, columns = np.nonzero(request.alpha)
-        rect = Rect.from_edges(
-            int(columns.min()) - 3, int(rows.min()) - 3, int(columns.max()) + 4, int(rows.max()) + 4
-        )
-        pixels = np.full((rect.height, rect.width, 4), (*colour, 255), np.uint8)
-        return EditResult(pixels, rect, "fake", request.seed, 0.1, ("Painted.",), ("model@1",))
-
-
-@dataclass
-class FakeEngine:
-    """An `EngineProvider` that answers as it was told, and remembers what it was asked."""
-
-    phrases: dict[str, PhraseAnswer] = field(default_factory=dict)
-    at_points: MaskCandidate | None = None
-    colour: tuple[int, int, int] = (200, 30, 30)
-    asked: list[Request] = field(default_factory=list)
-
-    def engines(self) -> Sequence[EngineInfo]:
-        return [EngineInfo("fake", "Fake", True, frozenset(EditKind))]
-
-    def answer(
-        self, engine: str, request: Request, progress: Progress, cancel: CancelToken
-    ) -> Result:
-        if engine != "fake":
-            raise EngineMissingError(f"There is no engine {engine!r}.", "Use fake.")
-        cancel.check()
-        self.asked.append(request)
-        progress(0.5, "Half way")
-        if isinstance(request, SegmentRequest):
-            nothing = {phrase: Make.answer(phrase, found=False) for phrase in request.phrases}
-            return Make.segmented(*((nothing | self.phrases)[p] for p in request.phrases))
-        if isinstance(request, PointRequest):
-            assert self.at_points is not None
-            return PointResult(self.at_points, "fake", 0.1)
-        return Make.painted(request, self.colour)
-
 
 @pytest.fixture
 def make() -> type[Make]:
@@ -102,7 +48,7 @@ def make() -> type[Make]:
 
 @pytest.fixture
 def engine() -> FakeEngine:
-    return FakeEngine()
+    return FakeEngine(colour=(200, 30, 30))
 
 
 @pytest.fixture

@@ -17,12 +17,15 @@ from ovedit.document import (
     masks,
     pixels_of,
 )
+from ovedit.engine.protocols import EngineInfo
 from ovedit.engine.requests import EditKind, EditResult
 from ovedit.errors import DocumentError, EngineError, UsageError
 from ovedit.geometry import Rect, Size
 from ovedit.workflows import edit, mask_ops, segment
 from ovedit.workflows.ask import ask
+from tests.fakes import painted
 
+FAKE = EngineInfo("fake", "Fake", selects=True, edits=frozenset(EditKind))
 REMOVE, REPLACE, RESTYLE = EditKind.REMOVE, EditKind.REPLACE, EditKind.RESTYLE
 
 
@@ -48,6 +51,7 @@ def test_the_request_holds_all_the_engine_needs(document, bench, photo) -> None:
         document.state,
         [bench],
         REPLACE,
+        FAKE,
         prompt=" metal  bench ",
         negative_prompt="rust",
         seed=7,
@@ -71,7 +75,7 @@ def test_the_request_holds_all_the_engine_needs(document, bench, photo) -> None:
 
 def test_several_masks_are_edited_together(document: Document, bench: str) -> None:
     tree = mask_ops.add_mask(document, np.eye(400, 600, dtype=np.uint8) * 255, label="tree")
-    plan = edit.plan_edit(document.state, [bench, tree], REMOVE)
+    plan = edit.plan_edit(document.state, [bench, tree], REMOVE, FAKE)
     together = np.maximum(document.state.coverage(bench), document.state.coverage(tree))
     assert np.array_equal(plan.request.mask, together)
     assert plan.request.phrase == "wooden bench, tree"
@@ -82,16 +86,16 @@ def test_a_name_that_nobody_gave_is_no_phrase(document: Document) -> None:
     square[10:50, 10:50] = 255
     mask_id = mask_ops.add_mask(document, square)
     assert document.masks[0].label == "mask 1"
-    assert edit.plan_edit(document.state, [mask_id], REMOVE).request.phrase == ""
+    assert edit.plan_edit(document.state, [mask_id], REMOVE, FAKE).request.phrase == ""
     mask_ops.rename(document, mask_id, label="cup")
-    assert edit.plan_edit(document.state, [mask_id], REMOVE).request.phrase == "cup"
-    plan = edit.plan_edit(document.state, [mask_id], REMOVE, phrase="blue cup")
+    assert edit.plan_edit(document.state, [mask_id], REMOVE, FAKE).request.phrase == "cup"
+    plan = edit.plan_edit(document.state, [mask_id], REMOVE, FAKE, phrase="blue cup")
     assert plan.request.phrase == "blue cup"
 
 
 def test_without_a_mask_the_selection_is_edited(document: Document, engine, bench: str) -> None:
     mask_ops.mask_to_selection(document, [bench])
-    plan = edit.plan_edit(document.state, [], REMOVE)
+    plan = edit.plan_edit(document.state, [], REMOVE, FAKE)
     assert np.array_equal(plan.request.mask, document.state.coverage(bench))
     run(document, engine, plan)
     assert document.layers[-1].name == "Remove"
@@ -108,7 +112,7 @@ def test_without_a_mask_the_selection_is_edited(document: Document, engine, benc
     ],
 )
 def test_what_makes_no_sense_is_refused(document, bench, wrong, message) -> None:
-    arguments = {"mask_ids": [bench], **wrong}
+    arguments = {"mask_ids": [bench], "engine": FAKE, **wrong}
     with pytest.raises(UsageError, match=message):
         edit.plan_edit(document.state, arguments.pop("mask_ids"), **arguments)
 
@@ -116,26 +120,27 @@ def test_what_makes_no_sense_is_refused(document, bench, wrong, message) -> None
 def test_an_empty_or_unaccepted_mask_is_refused(document: Document, make) -> None:
     empty = mask_ops.add_mask(document, np.zeros((400, 600), np.uint8), label="nothing")
     with pytest.raises(UsageError, match="mask is empty"):
-        edit.plan_edit(document.state, [empty], REMOVE)
+        edit.plan_edit(document.state, [empty], REMOVE, FAKE)
     segment.apply_segmentation(document, make.segmented(make.answer("b", make.candidate("b"))))
     waiting = document.masks[-1].id
     with pytest.raises(UsageError, match="“b” is not accepted yet"):
-        edit.plan_edit(document.state, [waiting], REMOVE, accepted_only=True)
-    edit.plan_edit(document.state, [waiting], REMOVE)
+        edit.plan_edit(document.state, [waiting], REMOVE, FAKE, accepted_only=True)
+    edit.plan_edit(document.state, [waiting], REMOVE, FAKE)
 
 
 def test_edges_suit_kind_engine_and_size() -> None:
     small, large = Size(1000, 800), Size(6000, 4000)
-    assert edit.default_edges(REMOVE, "basic", small) == (5, 8)
-    assert edit.default_edges(REPLACE, "diffusion", small) == (5, 8)
-    assert edit.default_edges(REPLACE, "basic", small) == (3, 2)
-    assert edit.default_edges(RESTYLE, "basic", small) == (3, 2)
-    grow, feather = edit.default_edges(REMOVE, "basic", large)
+    keeping = dataclasses.replace(FAKE, keeps_shape=True)
+    assert edit.default_edges(REMOVE, keeping, small) == (5, 8)
+    assert edit.default_edges(REPLACE, FAKE, small) == (5, 8)
+    assert edit.default_edges(REPLACE, keeping, small) == (3, 2)
+    assert edit.default_edges(RESTYLE, keeping, small) == (3, 2)
+    grow, feather = edit.default_edges(REMOVE, keeping, large)
     assert grow == 11 and feather == 17
 
 
 def test_an_edit_is_one_layer_and_one_step(document, engine, bench, undoes) -> None:
-    plan = edit.plan_edit(document.state, [bench], REPLACE, prompt="metal bench", seed=5)
+    plan = edit.plan_edit(document.state, [bench], REPLACE, FAKE, prompt="metal bench", seed=5)
     result = ask(engine, "fake", plan.request)
     undoes(lambda: edit.apply_edit(document, plan, result))
     assert document.history.steps[-1].name == "Replace “wooden bench” with “metal bench”"
@@ -152,7 +157,7 @@ def test_an_edit_is_one_layer_and_one_step(document, engine, bench, undoes) -> N
 
 @pytest.mark.parametrize("kind", list(EditKind))
 def test_no_pixel_outside_of_the_mask_changes(document, engine, bench, photo, kind) -> None:
-    plan = edit.plan_edit(document.state, [bench], kind, prompt="metal bench")
+    plan = edit.plan_edit(document.state, [bench], kind, FAKE, prompt="metal bench")
     run(document, engine, plan)
     after = document.state.flattened()
     assert same_outside(photo, after, plan.request.alpha) == 0
@@ -161,8 +166,8 @@ def test_no_pixel_outside_of_the_mask_changes(document, engine, bench, photo, ki
 
 
 def test_the_engines_alpha_and_the_masks_multiply(document, engine, bench, make, photo) -> None:
-    plan = edit.plan_edit(document.state, [bench], REMOVE, grow=3, feather=9)
-    result = make.painted(plan.request, (0, 0, 0))
+    plan = edit.plan_edit(document.state, [bench], REMOVE, FAKE, grow=3, feather=9)
+    result = painted(plan.request, "fake", (0, 0, 0, 255))
     pixels = result.pixels.copy()
     pixels[..., 3] = 128
     layer_id = edit.apply_edit(document, plan, dataclasses.replace(result, pixels=pixels))
@@ -175,7 +180,7 @@ def test_the_engines_alpha_and_the_masks_multiply(document, engine, bench, make,
 def test_names_say_what_was_done(document: Document, engine, bench: str) -> None:
     names = []
     for kind, prompt in ((REMOVE, ""), (REPLACE, "metal bench"), (RESTYLE, "golden")):
-        plan = edit.plan_edit(document.state, [bench], kind, prompt=prompt)
+        plan = edit.plan_edit(document.state, [bench], kind, FAKE, prompt=prompt)
         run(document, engine, plan)
         names.append(document.layers[-1].name)
     assert names == ["Remove wooden bench", "metal bench", "wooden bench as golden"]
@@ -183,8 +188,8 @@ def test_names_say_what_was_done(document: Document, engine, bench: str) -> None
 
 @pytest.mark.parametrize("fault", ["too small", "wrong shape"])
 def test_a_result_that_does_not_fit_changes_nothing(document, bench, make, fault) -> None:
-    plan = edit.plan_edit(document.state, [bench], REMOVE)
-    good = make.painted(plan.request, (0, 0, 0))
+    plan = edit.plan_edit(document.state, [bench], REMOVE, FAKE)
+    good = painted(plan.request, "fake", (0, 0, 0, 255))
     if fault == "too small":
         smaller = good.rect.padded(-20)
         bad = dataclasses.replace(
@@ -199,15 +204,17 @@ def test_a_result_that_does_not_fit_changes_nothing(document, bench, make, fault
 
 
 def test_a_result_for_another_size_is_refused(document, bench, make) -> None:
-    plan = edit.plan_edit(document.state, [bench], REMOVE)
+    plan = edit.plan_edit(document.state, [bench], REMOVE, FAKE)
     other = Document.from_pixels(np.zeros((30, 40, 4), np.uint8), "other")
     with pytest.raises(DocumentError, match="600 × 400"):
-        edit.apply_edit(other, plan, make.painted(plan.request, (0, 0, 0)))
+        edit.apply_edit(other, plan, painted(plan.request, "fake", (0, 0, 0, 255)))
 
 
 def test_a_rerun_sees_only_what_is_below(document, engine, bench, photo, undoes) -> None:
     layer_id = run(
-        document, engine, edit.plan_edit(document.state, [bench], REPLACE, prompt="metal bench")
+        document,
+        engine,
+        edit.plan_edit(document.state, [bench], REPLACE, FAKE, prompt="metal bench"),
     )
     red = Surface.from_array(np.full((400, 600, 4), (255, 0, 0, 255), np.uint8))
     with document.transaction("Paint over") as tx:
@@ -226,7 +233,7 @@ def test_a_rerun_sees_only_what_is_below(document, engine, bench, photo, undoes)
 
 def test_the_same_edit_again_is_the_same_request(document, engine, bench) -> None:
     first = edit.plan_edit(
-        document.state, [bench], REPLACE, prompt="metal bench", seed=3, grow=2, feather=5
+        document.state, [bench], REPLACE, FAKE, prompt="metal bench", seed=3, grow=2, feather=5
     )
     layer_id = run(document, engine, first)
     again = edit.plan_rerun(document.state, layer_id)
@@ -236,9 +243,35 @@ def test_the_same_edit_again_is_the_same_request(document, engine, bench) -> Non
         assert getattr(first.request, name) == getattr(again.request, name)
 
 
+def test_a_rerun_works_where_its_engine_worked(document, engine, bench) -> None:
+    plan = edit.plan_edit(document.state, [bench], REMOVE, FAKE)
+    assert plan.request.crop is None
+    worked_in = Rect(150, 80, 300, 240)
+    result = dataclasses.replace(ask(engine, "fake", plan.request), crop=worked_in)
+    layer_id = edit.apply_edit(document, plan, result)
+    assert edit.plan_rerun(document.state, layer_id).request.crop == worked_in
+    other_mask = plan.request.mask[::-1].copy()
+    assert edit.plan_rerun(document.state, layer_id, mask=other_mask).request.crop is None
+    assert edit.plan_rerun(document.state, layer_id, engine="other").request.crop is None
+
+
+@pytest.mark.parametrize("unknown", [{"kind": "relight"}, {"preset": "ultra"}])
+def test_a_recipe_with_words_of_another_version_says_so(document, engine, bench, unknown) -> None:
+    layer_id = run(document, engine, edit.plan_edit(document.state, [bench], REMOVE, FAKE))
+    layer = document.state.layer(layer_id)
+    assert isinstance(layer, EditLayer) and layer.recipe is not None
+    with document.transaction("As in a file") as tx:
+        tx.update_layer(layer_id, recipe=dataclasses.replace(layer.recipe, **unknown))
+    (word,) = unknown.values()
+    with pytest.raises(DocumentError, match=f"cannot run again: .*{word}"):
+        edit.plan_rerun(document.state, layer_id)
+
+
 def test_a_rerun_with_another_mask_and_prompt(document, engine, bench) -> None:
     layer_id = run(
-        document, engine, edit.plan_edit(document.state, [bench], REPLACE, prompt="metal bench")
+        document,
+        engine,
+        edit.plan_edit(document.state, [bench], REPLACE, FAKE, prompt="metal bench"),
     )
     mask = np.zeros((400, 600), np.uint8)
     mask[20:60, 30:90] = 255
@@ -253,7 +286,7 @@ def test_a_rerun_with_another_mask_and_prompt(document, engine, bench) -> None:
 
 
 def test_a_rerun_keeps_what_a_person_set(document, engine, bench) -> None:
-    plan = edit.plan_edit(document.state, [bench], REPLACE, prompt="metal bench")
+    plan = edit.plan_edit(document.state, [bench], REPLACE, FAKE, prompt="metal bench")
     layer_id = run(document, engine, plan)
     with document.transaction("Set") as tx:
         tx.update_layer(layer_id, name="my bench", opacity=0.5, blend=BlendMode.MULTIPLY)
@@ -277,7 +310,7 @@ def test_variations_have_seeds_of_their_own(seed: int, count: int) -> None:
 
 
 def test_variations_differ_in_nothing_but_the_seed(document: Document, bench: str) -> None:
-    plan = edit.plan_edit(document.state, [bench], REMOVE, seed=1)
+    plan = edit.plan_edit(document.state, [bench], REMOVE, FAKE, seed=1)
     plans = edit.plan_variations(plan, 3)
     assert [p.request.seed for p in plans] == list(edit.variation_seeds(1, 3))
     assert all(p.request.alpha is plan.request.alpha for p in plans)
@@ -289,7 +322,7 @@ def test_pixels_beyond_the_picture_are_dropped(document: Document, photo) -> Non
     corner = np.zeros((400, 600), np.uint8)
     corner[:40, :40] = 255
     mask_id = mask_ops.add_mask(document, corner)
-    plan = edit.plan_edit(document.state, [mask_id], REMOVE)
+    plan = edit.plan_edit(document.state, [mask_id], REMOVE, FAKE)
     rect = Rect(-10, -10, 100, 100)
     result = EditResult(np.full((100, 100, 4), 255, np.uint8), rect, "fake", 0, 0.1)
     edit.apply_edit(document, plan, result)

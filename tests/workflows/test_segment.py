@@ -7,6 +7,7 @@ from ovedit.document import Document, masks, overlay_colour
 from ovedit.errors import DocumentError, UsageError
 from ovedit.workflows import segment
 from ovedit.workflows.ask import ask
+from tests.fakes import nothing_found
 
 
 @pytest.mark.parametrize(
@@ -47,10 +48,11 @@ def test_values_out_of_range_are_refused(document: Document, wrong) -> None:
 
 
 def test_each_phrase_that_was_found_gives_one_mask(document: Document, engine, make, undoes):
-    engine.phrases = {
+    answers = {
         "wooden bench": make.answer("wooden bench", make.candidate("wooden bench")),
         "tree": make.answer("tree", make.candidate("tree", 100, 100, 40)),
     }
+    engine.find = lambda phrase, request: answers.get(phrase) or nothing_found(phrase, request)
     request = segment.segment_request(document.state, "wooden bench, tree, zebra")
     result = ask(engine, "fake", request)
     undoes(lambda: segment.apply_segmentation(document, result))

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from typing import ClassVar
 
+from ovedit.engine.basic import ENGINE
 from ovedit.engine.protocols import CancelToken, EngineInfo, Progress
 from ovedit.engine.requests import (
     EditKind,
@@ -15,7 +15,6 @@ from ovedit.engine.requests import (
     SegmentRequest,
     SegmentResult,
 )
-from ovedit.settings import cache_folder
 
 
 class BasicEngine:
@@ -26,7 +25,7 @@ class BasicEngine:
     """
 
     INFO: ClassVar[EngineInfo] = EngineInfo(
-        name="basic",
+        name=ENGINE,
         title="Basic (built in)",
         selects=True,
         edits=frozenset(EditKind),
@@ -58,8 +57,6 @@ class BasicEngine:
         """Remove, replace or restyle. Raises `CannotDoError` where that needs a model."""
         match request.kind:
             case EditKind.REMOVE:
-                # numba reads it when it is loaded; its own choice is beside the installed files.
-                os.environ.setdefault("NUMBA_CACHE_DIR", str(cache_folder() / "numba"))
                 from ovedit.engine.basic import remove
 
                 return remove.remove(request, progress, cancel)
