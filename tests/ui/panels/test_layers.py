@@ -179,6 +179,8 @@ def test_rows_that_stay_are_the_same_widgets(panel: LayersPanel) -> None:
 
 
 def test_a_name_has_room_beside_its_seed(panel: LayersPanel) -> None:
+    # Wide enough for any system's font.
+    panel.resize(400, 400)
     label = panel.list.rows()["edit"].name_label
     assert label.width() >= label.sizeHint().width() - 1
 
