@@ -49,17 +49,18 @@ class Action:
     separator: bool = False
 
 
-LINE = None
+LINE: Action | None = None
 """A line between the entries of a menu."""
 
 
 def _menu(title: str, *entries: Action | None) -> tuple[Action, ...]:
-    above = (LINE, *entries)
-    return tuple(
-        replace(entry, menu=title, separator=before is LINE and index > 0)
-        for index, (before, entry) in enumerate(zip(above, entries, strict=False))
-        if entry is not LINE
-    )
+    rows: list[Action] = []
+    above: Action | None = None
+    for entry in entries:
+        if entry is not None:
+            rows.append(replace(entry, menu=title, separator=above is None and bool(rows)))
+        above = entry
+    return tuple(rows)
 
 
 def _open(c: Context) -> bool:

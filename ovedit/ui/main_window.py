@@ -17,12 +17,13 @@ from ovedit.engine.requests import EditKind
 from ovedit.errors import OVEditError
 from ovedit.service.model_service import ModelService
 from ovedit.ui import theme
-from ovedit.ui.assistant import Assistant
+from ovedit.ui.assistant import USE_GUESS, Assistant
 from ovedit.ui.bindings import Bindings
 from ovedit.ui.canvas.canvas import Canvas
 from ovedit.ui.commands import edit, file, mask
 from ovedit.ui.commands.context import Context
 from ovedit.ui.dock_edits import DockEdits
+from ovedit.ui.errands import ADD_HELD, Errands
 from ovedit.ui.icons import app_icon
 from ovedit.ui.menus import Menus
 from ovedit.ui.messages import Message
@@ -31,7 +32,7 @@ from ovedit.ui.panels.history import HistoryPanel
 from ovedit.ui.panels.jobs import JobsPanel, JobView
 from ovedit.ui.panels.layers import LayersPanel
 from ovedit.ui.panels.masks import MasksPanel
-from ovedit.ui.prompt_card import PromptCard
+from ovedit.ui.prompt.card import PromptCard
 from ovedit.ui.recent import RecentFiles
 from ovedit.ui.session import Session
 from ovedit.ui.start_page import StartPage
@@ -60,7 +61,8 @@ class MainWindow(QMainWindow):
         self.setWindowIcon(app_icon())
         self.session = session
         self.service = service
-        self.assistant = Assistant(session, service, self)
+        self.errands = Errands(session, service, self)
+        self.assistant = Assistant(session, service, self.errands, self)
         self.context = Context(self)
         self.options = ToolOptions()
         self._build_centre()
@@ -162,7 +164,7 @@ class MainWindow(QMainWindow):
 
     def _connect(self) -> None:
         session, assistant, prompt = self.session, self.assistant, self.prompt
-        run = self.context.run
+        errands, run = self.errands, self.context.run
         self.menus.refreshed.connect(self._show_usable)
         self.menus.recent_chosen.connect(lambda path: self._open_files([path]))
         session.document_changed.connect(self._show_document)
@@ -170,15 +172,16 @@ class MainWindow(QMainWindow):
         session.said.connect(self.tell)
         session.settings_changed.connect(lambda _settings: self.use_settings())
         session.background.busy_changed.connect(self._show_busy)
+        errands.said.connect(self.tell)
+        errands.jobs_changed.connect(self._show_jobs)
+        errands.previewed.connect(self._show_preview)
         assistant.said.connect(self.tell)
-        assistant.jobs_changed.connect(self._show_jobs)
-        assistant.previewed.connect(self._show_preview)
         assistant.points_applied.connect(self._points_applied)
         assistant.selected.connect(lambda _ids: self.menus.refresh())
         self.service.engines_changed.connect(lambda _engines: self._show_engine())
         prompt.select_requested.connect(self._select)
         prompt.edit_requested.connect(self._edit)
-        prompt.cancel_requested.connect(assistant.cancel)
+        prompt.cancel_requested.connect(errands.cancel)
         prompt.message_action.connect(self._message_action)
         prompt.escape.connect(self.canvas.setFocus)
         prompt.history_changed.connect(self._keep_prompts)
@@ -196,9 +199,9 @@ class MainWindow(QMainWindow):
         self.options_bar.changed.connect(self.canvas.update)
         self.options_bar.engine_chosen.connect(self._use_engine)
         self.options_bar.snap_requested.connect(partial(run, mask.snap_to_edges))
-        self.status.cancel_requested.connect(assistant.cancel)
-        self.jobs.cancel_requested.connect(assistant.cancel)
-        self.jobs.cancel_all_requested.connect(assistant.cancel_all)
+        self.status.cancel_requested.connect(errands.cancel)
+        self.jobs.cancel_requested.connect(errands.cancel)
+        self.jobs.cancel_all_requested.connect(errands.cancel_all)
 
     # -- being spoken to -------------------------------------------------------------------------
 
@@ -326,7 +329,7 @@ class MainWindow(QMainWindow):
         self.prompt.set_engine_hint(engine.good_at)
         cannot = f"{engine.title} does not do this."
         known = bool(engines)
-        self.prompt.set_kinds(
+        self.prompt.edit_line.set_kinds(
             {str(kind): cannot if known and kind not in engine.edits else "" for kind in EditKind}
         )
 
@@ -358,8 +361,8 @@ class MainWindow(QMainWindow):
         self.assistant.select(phrases)
         self.canvas.setFocus()
 
-    def _edit(self, kind: str, words: str, variations: int) -> None:
-        self.context.run(lambda c: edit.apply_edit(c, kind, words, variations))
+    def _edit(self, kind: str, words: str, variations: int, seed: int) -> None:
+        self.context.run(lambda c: edit.apply_edit(c, kind, words, variations, seed))
         # So that Ctrl+Z takes back the edit, and not the words.
         self.canvas.setFocus()
 
@@ -371,10 +374,10 @@ class MainWindow(QMainWindow):
     def _message_action(self, key: str) -> None:
         if key == END_TOUR:
             self.tour.end()
-        elif key == "use-guess":
+        elif key == USE_GUESS:
             self.assistant.use_guess()
-        elif key == "add-held":
-            self.assistant.add_held()
+        elif key == ADD_HELD:
+            self.errands.add_held()
 
     def _keep_prompts(self, phrases: tuple[str, ...], words: tuple[str, ...]) -> None:
         self.session.change_settings(
@@ -395,7 +398,7 @@ class MainWindow(QMainWindow):
         self.state.keep()
         self.session.close()
         self.session.background.finish()
-        self.assistant.close()
+        self.errands.close()
         self.recent.finish()
         self.engines_stopped = self.service.shutdown()
         event.accept()

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from ovedit.errors import OVEditError
-from ovedit.ui.prompt_card import MessageKind
+
+MessageKind = Literal["info", "warning", "error"]
 
 
 @dataclass(frozen=True)
 class Message:
-    """text: one sentence. buttons: (label, action) pairs, at most two; see `MainWindow`."""
+    """text: one sentence. buttons: (label, key) pairs, at most two; the window knows the keys."""
 
     text: str
     kind: MessageKind = "info"

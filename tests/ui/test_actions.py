@@ -167,8 +167,8 @@ def test_every_action_can_be_used_on_a_document_with_everything(desk: Desk, subt
             assert action.isEnabled()
             action.trigger()
             desk.idle()
-            icon = window.prompt._message_icon.accessibleName()
-            assert not (window.prompt.message and icon == "error"), window.prompt.message
+            kind = window.prompt.message_bar.kind
+            assert not (window.prompt.message and kind == "error"), window.prompt.message
             if spec.checked is not None and window.session.document is not None:
                 assert action.isChecked() == spec.checked(window.context)
             if window.isFullScreen():

@@ -142,7 +142,7 @@ def test_where_the_first_variation_is_cancelled_the_next_one_shows(scene: Scene)
     mask_id = scene.select()
     scene.assistant.edit(EditKind.REPLACE, "slow", (mask_id,), variations=2)
     scene.wait(lambda: len(scene.provider.calls) == 2)
-    scene.assistant.cancel()
+    scene.window.errands.cancel()
     scene.gate.set()
     scene.idle()
     assert [layer.visible for layer in scene.document.layers] == [True, True]
@@ -184,7 +184,7 @@ def test_a_refusal_is_said_with_a_way_on_and_changes_nothing(scene: Scene):
 def test_progress_and_previews_show_while_a_job_runs(scene: Scene):
     mask_id = scene.select()
     previews: list[object] = []
-    scene.assistant.previewed.connect(previews.append)
+    scene.window.errands.previewed.connect(previews.append)
     scene.assistant.edit(EditKind.REPLACE, "preview", (mask_id,))
     scene.wait(lambda: any(preview is not None for preview in previews))
     assert scene.window.prompt.cancel_button.isVisible()
@@ -198,7 +198,7 @@ def test_cancel_stops_the_running_job_and_lets_the_next_one_run(scene: Scene):
     scene.assistant.select("slow")
     scene.assistant.select("tree")
     scene.wait(lambda: bool(scene.provider.calls))
-    scene.assistant.cancel()
+    scene.window.errands.cancel()
     scene.idle()
     assert [mask.label for mask in scene.document.masks] == ["tree"]
 
@@ -207,7 +207,7 @@ def test_what_is_still_being_prepared_can_be_cancelled(scene: Scene, qtbot: QtBo
     scene.assistant.select("bench")
     scene.assistant.select("tree")
     assert scene.jobs == ["Select bench", "Select tree"]
-    scene.assistant.cancel_all()
+    scene.window.errands.cancel_all()
     assert scene.jobs == []
     qtbot.wait(100)
     assert not scene.document.masks

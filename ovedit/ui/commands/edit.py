@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import fields
 from pathlib import Path
 
-from PySide6.QtCore import QMimeData, Qt
+from PySide6.QtCore import QMimeData
 from PySide6.QtGui import QGuiApplication
 
 from ovedit.engine.requests import EditKind
@@ -66,23 +66,19 @@ def focus_prompt(c: Context) -> None:
 
 def prepare_edit(c: Context, kind: str) -> None:
     """Choose what to do in the prompt card, and go there."""
-    c.window.prompt.set_edit(kind)
+    c.window.prompt.edit_line.set_edit(kind, "")
     go_to_edit(c)
 
 
 def go_to_edit(c: Context) -> None:
     """To the words for the edit, or to Apply where it needs none."""
-    prompt = c.window.prompt
-    if not prompt.kind.isVisible():
-        # A running job has their place.
-        return
-    if prompt.kind.current == "remove":
-        prompt.apply_button.setFocus(Qt.FocusReason.ShortcutFocusReason)
-    else:
-        prompt.focus_words()
+    line = c.window.prompt.edit_line
+    # A running job may have its place.
+    if line.isVisible():
+        line.focus()
 
 
-def apply_edit(c: Context, kind: str, words: str, variations: int) -> None:
+def apply_edit(c: Context, kind: str, words: str, variations: int = 1, seed: int = 0) -> None:
     """Remove, replace or restyle the masks in hand; without one, what is selected; without a
     selection, all masks that are accepted and shown.
     """
@@ -92,13 +88,13 @@ def apply_edit(c: Context, kind: str, words: str, variations: int) -> None:
         ids = tuple(x.id for x in masks if x.accepted and x.visible)
         if not ids and len(masks) == 1:
             ids = (masks[0].id,)
-    c.window.assistant.edit(EditKind(kind), words, ids, variations)
+    c.window.assistant.edit(EditKind(kind), words, ids, variations, seed)
 
 
 def escape(c: Context) -> None:
     """Stop the running job; without one, put the masks out of hand; else deselect."""
     if c.window.jobs.list.rows():
-        c.window.assistant.cancel()
+        c.window.errands.cancel()
     elif c.mask_ids:
         c.document.set_current(masks=())
     elif c.has_selection:

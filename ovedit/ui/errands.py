@@ -1,0 +1,217 @@
+"""Jobs on their way: from a question over the model service to an answer in the document.
+
+Requests go to the model service with a snapshot of the document. An answer is applied when the
+document has a moment (no gesture under way), held where it would take undone steps away, and
+dropped if its document is no longer open.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from PySide6.QtCore import QObject, QTimer, Signal
+
+from ovedit.document import Document, DocumentState
+from ovedit.engine.requests import Request
+from ovedit.errors import OVEditError
+from ovedit.service.jobs import Job, JobFailure, JobProgress, JobResult, Where, new_job_id
+from ovedit.service.model_service import ModelService
+from ovedit.ui.background import Background
+from ovedit.ui.job_list import JobList
+from ovedit.ui.messages import Message
+from ovedit.ui.session import Session
+
+_RETRY_MS = 50
+ADD_HELD = "add-held"
+
+
+@dataclass(frozen=True, eq=False)
+class Question:
+    """A request, what to do with its answer, and the engine to ask if not the one in use."""
+
+    request: Request
+    apply: Callable[[object], None]
+    engine: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class _Errand:
+    """What to do with a job's answer, and the document that it is for."""
+
+    document: Document
+    could_redo: bool = False
+    apply: Callable[[object], None] = lambda _result: None
+
+
+class Errands(QObject):
+    """Submits questions and hands their answers over, in order.
+
+    Signals: jobs_changed(tuple[JobView, ...]), the running one first; previewed(Preview or None)
+    while an edit runs; said(Message).
+    """
+
+    jobs_changed = Signal(object)
+    previewed = Signal(object)
+    said = Signal(object)
+
+    def __init__(self, session: Session, service: ModelService, parent: QObject) -> None:
+        super().__init__(parent)
+        self._session, self._service = session, service
+        self._errands: dict[int, _Errand] = {}
+        self._list = JobList(self)
+        self._list.changed.connect(self.jobs_changed)
+        self._preparing = Background(self)
+        self._answers: deque[tuple[_Errand, object]] = deque()
+        self._held: list[tuple[_Errand, object]] = []
+        self._retry = QTimer(self, singleShot=True, interval=_RETRY_MS)
+        self._retry.timeout.connect(self._hand_over)
+        session.document_changed.connect(self._document_changed)
+        service.started.connect(self._started)
+        service.progressed.connect(self._progressed)
+        service.finished.connect(self._finished)
+        service.failed.connect(self._failed)
+        service.cancelled.connect(self._cancelled)
+
+    # -- asking ----------------------------------------------------------------------------------
+
+    def attempt(self, work: Callable[[], object]) -> None:
+        """Do something; an `OVEditError` is said."""
+        try:
+            work()
+        except OVEditError as error:
+            self.said.emit(Message.of(error))
+
+    def submit(
+        self,
+        document: Document,
+        engine: str,
+        titles: Sequence[str],
+        prepare: Callable[[DocumentState], list[Question]],
+        *,
+        where: Where = "back",
+        tag: str = "",
+    ) -> None:
+        """List a job for each title now; `prepare` makes their questions on another thread.
+
+        A large picture takes a while to flatten, and the window should answer a click at once.
+        engine: who is asked. where, tag: see `ModelService.submit` and `Job`.
+        """
+        state, revision = document.snapshot(), document.revision
+        numbers = [new_job_id() for _ in titles]
+        could_redo = document.can_redo
+        self._errands |= {number: _Errand(document, could_redo) for number in numbers}
+        self._list.add(dict(zip(numbers, titles, strict=True)))
+
+        def ready(questions: list[Question]) -> None:
+            for number, title, question in zip(numbers, titles, questions, strict=True):
+                if number not in self._errands:
+                    continue
+                self._errands[number] = _Errand(document, could_redo, question.apply)
+                job = Job(title, question.engine or engine, question.request, revision, tag, number)
+                try:
+                    self._service.submit(job, where)
+                except OVEditError as error:
+                    failed(error)
+
+        def failed(error: OVEditError) -> None:
+            # A list, so that all of them are ended.
+            if any([self._end(number) is not None for number in numbers]):
+                self.said.emit(Message.of(error))
+
+        self._preparing.run(lambda: prepare(state), ready, failed)
+
+    # -- stopping --------------------------------------------------------------------------------
+
+    def cancel(self, job_id: str = "") -> None:
+        """Cancel a job, or the running one, or the next one."""
+        number = int(job_id) if job_id else next(iter(self._list.ids), 0)
+        if self._service.cancel(number):
+            self._list.update(number, cancelling=True)
+        else:
+            # It was still being prepared.
+            self._end(number)
+
+    def cancel_all(self) -> None:
+        """Cancel everything."""
+        for number in reversed(self._list.ids):
+            self.cancel(str(number))
+
+    def close(self) -> None:
+        """Forget everything asked; the service is stopped by its owner."""
+        self._errands.clear()
+        self._answers.clear()
+        self._preparing.finish()
+
+    def add_held(self) -> None:
+        """Apply the answers that came after something was undone: what was undone is given up."""
+        held, self._held = self._held, []
+        for errand, result in held:
+            if errand.document is self._session.document:
+                self.attempt(lambda errand=errand, result=result: errand.apply(result))
+
+    # -- what the service says ------------------------------------------------------------------
+
+    def _started(self, job: Job) -> None:
+        self._list.update(job.id, queued=False)
+
+    def _progressed(self, progress: JobProgress) -> None:
+        self._list.update(
+            progress.id,
+            queued=False,
+            step=progress.step,
+            fraction=progress.fraction,
+            seconds_left=progress.seconds_left,
+        )
+        errand = self._errands.get(progress.id)
+        if progress.preview is None or errand is None:
+            return
+        if errand.document is self._session.document:
+            self.previewed.emit(progress.preview)
+
+    def _finished(self, done: JobResult) -> None:
+        errand = self._end(done.id)
+        if errand is not None:
+            self._answers.append((errand, done.result))
+            self._hand_over()
+
+    def _failed(self, failure: JobFailure) -> None:
+        if self._end(failure.id) is None:
+            return
+        self.said.emit(Message.of(failure.error))
+
+    def _cancelled(self, job: Job) -> None:
+        self._end(job.id)
+
+    def _end(self, job_id: int) -> _Errand | None:
+        if self._list.remove(job_id):
+            self.previewed.emit(None)
+        return self._errands.pop(job_id, None)
+
+    def _hand_over(self) -> None:
+        """Apply the answers in their order, as soon as their document has a moment."""
+        while self._answers:
+            errand, result = self._answers[0]
+            if errand.document is not self._session.document:
+                self._answers.popleft()
+            elif errand.document.busy:
+                # A stroke is under way: it must stay one step of its own.
+                self._retry.start()
+                return
+            elif errand.document.can_redo and not errand.could_redo:
+                # Applied now, it would take the undone steps away for good: that is not ours to do.
+                self._held.append(self._answers.popleft())
+                text = "The answer is here, but you have undone steps since; adding it drops those."
+                self.said.emit(Message(text, "warning", (("Add it", ADD_HELD),)))
+            else:
+                self._answers.popleft()
+                self.attempt(lambda errand=errand, result=result: errand.apply(result))
+
+    def _document_changed(self) -> None:
+        """Nobody waits any more for what was asked about a document that is closed."""
+        self._held.clear()
+        for number, errand in tuple(self._errands.items()):
+            if errand.document is not self._session.document:
+                self.cancel(str(number))
+                self._errands.pop(number, None)

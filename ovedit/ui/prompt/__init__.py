@@ -1,0 +1,1 @@
+"""The prompt card: type what you see, then what you want."""
