@@ -73,7 +73,7 @@ def explain_qt_failure(
         names = ", ".join(library.name for library in missing)
         return WindowError(
             f"The window cannot open: Qt needs {names}, which this system lacks.",
-            f"{_how_to_install(missing)}. Until then: {instead}",
+            f"{_how_to_install(missing)}. Until then, {instead[:1].lower()}{instead[1:]}",
         )
     if any(words in said for words in _SILENT_DISPLAY):
         asked = [f"{name}={os.environ[name]}" for name in _DISPLAYS if os.environ.get(name)]
