@@ -12,6 +12,7 @@ from ovedit.engine.requests import Coverage
 from ovedit.geometry import Rect, Size
 
 _CELL = 16
+"""Side in pixels of the cells that tell which parts of a mask are near each other."""
 
 
 @dataclass(frozen=True, slots=True)

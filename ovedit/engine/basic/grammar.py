@@ -88,15 +88,14 @@ class Query(Attributes):
     """A phrase as understood.
 
     phrase: as typed. noun: the head noun in the singular, or empty ("red", "metal").
-    plural: whether every instance is asked for. other_nouns: nouns beside the head, in the
-    singular. excluded: what follows a negation. used_words, unused_words: the words understood
-    and not, as compared (see `vocabulary.tokens`); names of several words are one entry.
+    plural: whether every instance is asked for. excluded: what follows a negation. used_words,
+    unused_words: the words understood and not, as compared (see `vocabulary.tokens`); names of
+    several words are one entry.
     """
 
     phrase: str = ""
     noun: str = ""
     plural: bool = False
-    other_nouns: tuple[str, ...] = ()
     excluded: Attributes = field(default_factory=Attributes)
     used_words: tuple[str, ...] = ()
     unused_words: tuple[str, ...] = ()
@@ -128,32 +127,21 @@ def parse(phrase: str) -> Query:
     _drop_descriptions_of_others(items, head)
 
     words = [item for item in items if item.kind not in ("filler", "conjunction", "separator")]
-    shown = [item for item in words if item.kind not in ("preposition", "negation", "exclusion")]
     attributes = {negated: _attributes(items, negated) for negated in (False, True)}
     negators = [item for item in words if item.kind in ("negation", "exclusion")]
     for item in negators:
         item.used = bool(attributes[True])
-    reported = [item for item in words if item in shown or item in negators]
+    reported = [item for item in words if item.kind != "preposition"]
     noun = "" if head is None or head.kind not in ("noun", "stuff") else _singular(head.text)
     return Query(
         **vars(attributes[False]),
         phrase=phrase,
         noun=noun,
         plural=_is_plural(items, head),
-        other_nouns=tuple(_singular(i.text) for i in shown if i is not head and _is_other(i)),
         excluded=attributes[True],
         used_words=tuple(item.text for item in reported if item.used),
         unused_words=tuple(item.text for item in reported if not item.used),
     )
-
-
-def _is_other(item: _Item) -> bool:
-    return item.kind == "noun" or (item.kind == "stuff" and not item.used)
-
-
-def head_noun(query: Query | str) -> str:
-    """The head noun in the singular ("bench" for "wooden benches"), or an empty text."""
-    return (parse(query) if isinstance(query, str) else query).noun
 
 
 def _singular(text: str) -> str:

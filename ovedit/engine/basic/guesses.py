@@ -14,11 +14,16 @@ from ovedit.engine.basic.regions import Scene
 
 Guess = tuple[Thing, Floats]
 _FAINT = 0.1
+"""Saliency below which nothing stands out."""
 _USUAL_SHARE = 0.02
 _TOO_LARGE = 0.6
+"""Shares of the picture between which a thing has a usual size."""
 _ALIKE = 0.4
+"""Intersection over union at which two guesses are the same."""
 _LEAST_AREA = 0.0015
+"""Share of the picture under which a thing is a speck."""
 _LEAST_MERIT = 0.15
+"""Share of the best guess's merit under which a guess is not worth showing."""
 
 
 def guesses(scene: Scene, most: int, check: Callable[[], None]) -> list[Guess]:

@@ -19,15 +19,21 @@ from typing import Any
 
 import numpy as np
 from numba import njit
+from numba.core import config
+
+from ovedit.settings import cache_folder
 
 _SIDEWAYS = np.float32(1 / 16)
+
+# numba's own choice would be a folder beside the installed files; it makes its settings at runtime.
+if not config.CACHE_DIR:  # pyright: ignore[reportAttributeAccessIssue]
+    config.CACHE_DIR = str(cache_folder() / "numba")  # pyright: ignore[reportAttributeAccessIssue]
 
 
 def _compiled(function: Callable[..., object]) -> Callable[..., Any]:
     """Compile when first called, and keep the machine code where a folder for it can be written.
 
-    numba writes beside this file, else to the user's cache folder; where neither can be written it
-    refuses, and then every process compiles anew.
+    Where it cannot be written numba refuses, and then every process compiles anew.
     """
     try:
         return njit(nogil=True, cache=True)(function)

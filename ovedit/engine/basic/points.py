@@ -8,15 +8,14 @@ otherwise. The result is sharpened on the picture like the answer to a phrase (`
 
 from __future__ import annotations
 
-import hashlib
 import time
-from collections import OrderedDict
-from threading import Lock
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from ovedit.engine.basic import ENGINE
+from ovedit.engine.basic.kept import KeptByPicture
 from ovedit.engine.basic.raster import (
     Floats,
     Mask,
@@ -28,7 +27,7 @@ from ovedit.engine.basic.raster import (
 )
 from ovedit.engine.basic.refine import THRESHOLD, Detail, sharpen
 from ovedit.engine.basic.regiongraph import RegionGraph
-from ovedit.engine.basic.regions import colour_cells, opaque, working_size
+from ovedit.engine.basic.regions import colour_cells, opaque
 from ovedit.engine.protocols import CancelToken, Progress
 from ovedit.engine.requests import (
     MaskCandidate,
@@ -39,12 +38,14 @@ from ovedit.engine.requests import (
     ScoreMap,
 )
 from ovedit.errors import UsageError
-from ovedit.geometry import Rect
+from ovedit.geometry import Rect, Size
 
-ENGINE = "basic"
 WORKING_SIDE = 560
 DETAIL_SIDE = 900
+"""Long sides, in pixels, of the picture that clicks are followed in, and of the score map: a click
+has to be answered while the finger is still on the button."""
 _STEEP = 6.0
+"""How quickly the likelihood falls where a place becomes nearer to what is outside."""
 _KEPT = 3
 _FILLED = 0.8
 """Share of a box that a thing usually fills."""
@@ -66,7 +67,9 @@ def segment_points(request: PointRequest, progress: Progress, cancel: CancelToke
             "Click the thing, or draw a box around it.",
         )
     progress(0.0, "Measuring the picture")
-    canvas = _canvases.canvas(request.image)
+    canvas = _canvases.value(
+        request.image, WORKING_SIDE, lambda small: _Canvas(small, picture.size)
+    )
     cancel.check()
     progress(0.5, "Following the edges")
     likelihood = _likelihood(canvas, request.points, box, request.mask)
@@ -96,11 +99,11 @@ def segment_points(request: PointRequest, progress: Progress, cancel: CancelToke
 class _Canvas:
     """A picture at working size, its region graph, and what points reached in it so far."""
 
-    def __init__(self, small: Pixels, scale: tuple[float, float]) -> None:
+    def __init__(self, small: Pixels, whole: Size) -> None:
         self.rgb = opaque(small)
         self.cells = colour_cells(self.rgb)
         self.visible = small[..., 3].astype(np.float32) / 255
-        self.scale = scale
+        self.scale = (small.shape[1] / whole.width, small.shape[0] / whole.height)
         self.graph = RegionGraph.of(self.rgb)
         self._reach: dict[tuple[int, int], Floats] = {}
 
@@ -127,30 +130,7 @@ class _Canvas:
         return self._reach[place]
 
 
-class _CanvasCache:
-    """The last few pictures clicked in, found again by their content at working size."""
-
-    def __init__(self) -> None:
-        self._kept: OrderedDict[bytes, _Canvas] = OrderedDict()
-        self._lock = Lock()
-
-    def canvas(self, image: Pixels) -> _Canvas:
-        height, width = image.shape[:2]
-        size = working_size(width, height, WORKING_SIDE)
-        small = shrunk(image, size)
-        key = hashlib.blake2b(small.tobytes(), digest_size=16)
-        key.update(repr((image.shape, size)).encode())
-        with self._lock:
-            found = self._kept.pop(key.digest(), None)
-            if found is None:
-                found = _Canvas(small, (size[0] / width, size[1] / height))
-            self._kept[key.digest()] = found
-            while len(self._kept) > _KEPT:
-                self._kept.popitem(last=False)
-        return found
-
-
-_canvases = _CanvasCache()
+_canvases: KeptByPicture[_Canvas] = KeptByPicture(_KEPT)
 
 
 def _likelihood(

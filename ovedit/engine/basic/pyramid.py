@@ -11,12 +11,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 COLOURS = 3
+"""The first features of a level are its colours."""
 _TEXTURE_GAIN = 4.0
+"""Gradients of texture are small beside those of colours: this makes them count alike."""
 _NO_GRADIENT = 128
 _THIN = 3.0
 _SMALLEST_SIDE = 24
+"""Depth of the hole, and side of the picture, in pixels, that are not halved again."""
 _KNOWN_SHARE = 0.12
 _HALVING = np.array([1, 5, 10, 10, 5, 1], np.float32) / 32
+"""Binomial filter of even length: its centre lies between two pixels, as a halved pixel's does."""
 
 
 @dataclass(frozen=True, eq=False)

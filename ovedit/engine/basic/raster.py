@@ -15,6 +15,18 @@ Floats = NDArray[np.floating]
 Indices = NDArray[np.int32]
 Mask = NDArray[np.bool_]
 Window = tuple[slice, slice]
+LEAST_SIDE = 16
+"""No picture is worked on with a side shorter than this, in pixels: filters need some room."""
+
+
+def working_size(width: int, height: int, longest: int) -> tuple[int, int]:
+    """(width, height) with the long side at most `longest` and neither side under 16 px.
+
+    Very narrow pictures are stretched by this: their score maps cover the document rectangle edge
+    to edge at any resolution, so nothing has to be cropped afterwards.
+    """
+    scale = min(1.0, longest / max(width, height))
+    return max(LEAST_SIDE, round(width * scale)), max(LEAST_SIDE, round(height * scale))
 
 
 def shrunk(pixels: Pixels, size: tuple[int, int]) -> Pixels:

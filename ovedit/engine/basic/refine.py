@@ -23,14 +23,17 @@ from ovedit.engine.basic.raster import (
     guided,
     shrunk,
     stretched,
+    working_size,
 )
-from ovedit.engine.basic.regions import CELL_BITS, colour_cells, opaque, working_size
+from ovedit.engine.basic.regions import CELL_BITS, colour_cells, opaque
 from ovedit.engine.requests import Pixels
 
 THRESHOLD = 0.5
 """Where every score map of this engine is cut: the refined edge lies at this score."""
 _MOST_LOGIT = 4.0
+"""Log odds beyond which neither the rough idea nor the colours can overrule the other."""
 _BALANCE = 0.45
+"""Share of the difference in size of inside and outside that is taken off their colour models."""
 
 
 def colour_model(cells: Indices, weights: Floats) -> Floats:

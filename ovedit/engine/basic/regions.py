@@ -8,12 +8,9 @@ Optimization from Robust Background Detection", CVPR 2014, equations 3 to 9).
 
 from __future__ import annotations
 
-import hashlib
-from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
-from threading import Lock
 
 import cv2
 import numpy as np
@@ -25,19 +22,17 @@ from ovedit.engine.basic.raster import (
     blurred,
     guided,
     lab_of,
-    shrunk,
     superpixels,
 )
-from ovedit.engine.requests import Pixels, Preset
+from ovedit.engine.requests import Pixels
 from ovedit.geometry import Rect
 
-WORKING_SIDE: dict[Preset, int] = {"fast": 640, "balanced": 800, "quality": 1000}
-LEAST_SIDE = 16
 CELL_BITS = 5
 """Colours are looked up in tables over sRGB cells of this many bits a channel."""
 _SUPERPIXEL = 14
+"""Width of the superpixels that measures are averaged over, in pixels."""
 _COARSE = 32
-_KEPT_SCENES = 4
+"""Width of the regions that saliency is found on, in pixels of a picture 800 px long."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,16 +75,6 @@ class Scene:
         return region_means(self.labels, self.count, values)[self.labels]
 
 
-def working_size(width: int, height: int, longest: int) -> tuple[int, int]:
-    """(width, height) with the long side at most `longest` and neither side under 16 px.
-
-    Very narrow pictures are stretched by this: their score maps cover the document rectangle edge
-    to edge at any resolution, so nothing has to be cropped afterwards.
-    """
-    scale = min(1.0, longest / max(width, height))
-    return max(LEAST_SIDE, round(width * scale)), max(LEAST_SIDE, round(height * scale))
-
-
 def opaque(pixels: Pixels) -> Pixels:
     """(h, w, 4) with transparency laid over mid grey, as (h, w, 3)."""
     rgb = np.ascontiguousarray(pixels[..., :3])
@@ -119,37 +104,6 @@ def region_means(labels: Indices, count: int, values: Floats) -> Floats:
     sizes = np.bincount(labels.ravel(), minlength=count)
     sums = np.bincount(labels.ravel(), weights=values.ravel(), minlength=count)
     return (sums / np.maximum(sizes, 1)).astype(np.float32)
-
-
-class SceneCache:
-    """Keeps the last few scenes, found again by the content of the picture at working size."""
-
-    def __init__(self, capacity: int = _KEPT_SCENES) -> None:
-        self._capacity = capacity
-        self._scenes: OrderedDict[bytes, Scene] = OrderedDict()
-        self._lock = Lock()
-
-    def scene(self, image: Pixels, preset: Preset, check: Callable[[float, str], None]) -> Scene:
-        """The scene of a picture (H, W, 4), measured now unless it is kept.
-
-        check: called with the fraction done and the step; may raise to cancel.
-        """
-        height, width = image.shape[:2]
-        size = working_size(width, height, WORKING_SIDE[preset])
-        small = shrunk(image, size)
-        key = hashlib.blake2b(small.tobytes(), digest_size=16)
-        key.update(repr((image.shape, size)).encode())
-        with self._lock:
-            found = self._scenes.get(key.digest())
-            if found is not None:
-                self._scenes.move_to_end(key.digest())
-                return found
-        scene = measure(small, Rect(0, 0, width, height), check)
-        with self._lock:
-            self._scenes[key.digest()] = scene
-            while len(self._scenes) > self._capacity:
-                self._scenes.popitem(last=False)
-        return scene
 
 
 def measure(small: Pixels, rect: Rect, check: Callable[[float, str], None]) -> Scene:

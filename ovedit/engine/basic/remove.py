@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from ovedit.engine.basic import ENGINE
 from ovedit.engine.basic.crop import Region, context_crops
 from ovedit.engine.basic.fill import EFFORTS, fill
 from ovedit.engine.protocols import CancelToken, Preview, Progress
@@ -17,9 +18,10 @@ from ovedit.engine.requests import Coverage, EditRequest, EditResult, Pixels
 from ovedit.errors import CannotDoError
 from ovedit.geometry import Rect
 
-ENGINE = "basic"
 _OPAQUE = 128
+"""Alpha from which a pixel may be copied."""
 _PREVIEW_SECONDS = 0.3
+"""Least time between previews of the same level: the window has to keep up with them."""
 
 
 def remove(request: EditRequest, progress: Progress, cancel: CancelToken) -> EditResult:

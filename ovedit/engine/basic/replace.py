@@ -18,7 +18,7 @@ def replace(request: EditRequest, progress: Progress, cancel: CancelToken) -> Ed
     material or colour in it is; otherwise as `restyle`.
     """
     wanted = wish.understand(request.prompt, request.phrase)
-    thing = grammar.head_noun(request.phrase)
+    thing = grammar.parse(request.phrase).noun
     prompt = quoted(request.prompt)
     paints_thing = wanted.noun == "" or wanted.noun == thing
     if not paints_thing:

@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from ovedit.engine.basic import ENGINE
 from ovedit.engine.basic import wish as wishes
 from ovedit.engine.basic.painter import Painter
 from ovedit.engine.basic.raster import Floats, disc
@@ -25,10 +26,12 @@ from ovedit.engine.requests import EditRequest, EditResult
 from ovedit.errors import UsageError
 from ovedit.geometry import Rect, Size
 
-STRIP = 192
+_STRIP = 192
+"""Rows painted at a time: 24 megapixels in strips of it need little memory and stop quickly."""
 _FRAYED = 5
+"""How far beside the mask frayed edges may lie, in pixels."""
 _CLEARLY = 5.0
-NAME = "basic"
+"""How many times as usual a colour has to be inside as around to belong to the thing."""
 
 
 def restyle(request: EditRequest, progress: Progress, cancel: CancelToken) -> EditResult:
@@ -65,9 +68,9 @@ def paint(request: EditRequest, wish: Wish, progress: Progress, cancel: CancelTo
 
     pixels = np.empty((height, width, 4), np.uint8)
     dx, dy = rect.x - area.x, rect.y - area.y
-    for first in range(0, height, STRIP):
+    for first in range(0, height, _STRIP):
         cancel.check()
-        last = min(first + STRIP, height)
+        last = min(first + _STRIP, height)
         rows = slice(dy + first, dy + last)
         strip = painter.strip(lab[rows], dy + first, dy + last)[:, dx : dx + width]
         old = image[rows, dx : dx + width]
@@ -78,7 +81,7 @@ def paint(request: EditRequest, wish: Wish, progress: Progress, cancel: CancelTo
         progress(0.3 + 0.7 * last / height, "Painting")
     notes = (*_summary(wish, request.phrase), *wishes.notes(wish))
     seconds = time.perf_counter() - start
-    return EditResult(pixels, rect, NAME, request.seed, seconds, notes)
+    return EditResult(pixels, rect, ENGINE, request.seed, seconds, notes)
 
 
 def _strength(request: EditRequest) -> float:
@@ -94,10 +97,10 @@ def _strength(request: EditRequest) -> float:
 
 def _to_lab(image: NDArray[np.uint8], cancel: CancelToken) -> Floats:
     lab = np.empty((*image.shape[:2], 3), np.float32)
-    for top in range(0, len(image), STRIP):
+    for top in range(0, len(image), _STRIP):
         cancel.check()
-        strip = image[top : top + STRIP, :, :3].astype(np.float32) / np.float32(255)
-        lab[top : top + STRIP] = cv2.cvtColor(strip, cv2.COLOR_RGB2Lab)
+        strip = image[top : top + _STRIP, :, :3].astype(np.float32) / np.float32(255)
+        lab[top : top + _STRIP] = cv2.cvtColor(strip, cv2.COLOR_RGB2Lab)
     return lab
 
 

@@ -1,6 +1,6 @@
 """Answers phrases with masks: evidence for the words, things it forms, edges of the picture.
 
-What is measured on a picture is kept for the next phrases (`regions.SceneCache`).
+What is measured on a picture is kept for the next phrases.
 """
 
 from __future__ import annotations
@@ -11,14 +11,15 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ovedit.engine.basic import objects, vocabulary
+from ovedit.engine.basic import ENGINE, objects, vocabulary
 from ovedit.engine.basic.evidence import evidence, place_window, stuff_likelihood
 from ovedit.engine.basic.grammar import Query, parse
 from ovedit.engine.basic.guesses import guesses
+from ovedit.engine.basic.kept import KeptByPicture
 from ovedit.engine.basic.objects import Thing
 from ovedit.engine.basic.raster import Floats, Mask, components, dilated, otsu, square
 from ovedit.engine.basic.refine import THRESHOLD, Detail, sharpen
-from ovedit.engine.basic.regions import Scene, SceneCache
+from ovedit.engine.basic.regions import Scene, measure
 from ovedit.engine.basic.wording import listed, quoted
 from ovedit.engine.protocols import CancelToken, Progress
 from ovedit.engine.requests import (
@@ -29,16 +30,21 @@ from ovedit.engine.requests import (
     SegmentRequest,
     SegmentResult,
 )
+from ovedit.geometry import Rect
 
-ENGINE = "basic"
+WORKING_SIDE: dict[Preset, int] = {"fast": 640, "balanced": 800, "quality": 1000}
+"""Long side, in pixels, at which the picture is measured."""
 DETAIL_SIDE: dict[Preset, int] = {"fast": 800, "balanced": 1200, "quality": 1800}
 """Long side of the score maps, in pixels."""
 _FOUND = 0.25
+"""Likelihood that the best places have to reach for the phrase to be found."""
 _GUESS = 0.5
 """What the score of a guess is worth beside that of an answer."""
 _RANKS = {1: "most", 2: "second most", 3: "third most"}
 _LEAST_SHARE = 0.0004
-_scenes = SceneCache()
+"""Share of the picture that counts as its best places: less would be noise."""
+_KEPT_SCENES = 4
+_scenes: KeptByPicture[Scene] = KeptByPicture(_KEPT_SCENES)
 
 
 def segment(request: SegmentRequest, progress: Progress, cancel: CancelToken) -> SegmentResult:
@@ -50,7 +56,10 @@ def segment(request: SegmentRequest, progress: Progress, cancel: CancelToken) ->
         cancel.check()
         progress(part / steps, step)
 
-    scene = _scenes.scene(request.image, request.preset, report)
+    whole = Rect(0, 0, request.image.shape[1], request.image.shape[0])
+    scene = _scenes.value(
+        request.image, WORKING_SIDE[request.preset], lambda small: measure(small, whole, report)
+    )
     cancel.check()
     detail = Detail.of(request.image, DETAIL_SIDE[request.preset])
     answers = []

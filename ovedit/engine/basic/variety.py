@@ -8,15 +8,19 @@ import numpy as np
 
 from ovedit.engine.basic.raster import Floats
 
+# The most that a seed changes; each by eye, so that it is seen and still goes by the same name.
 _LIGHT = 8.0
 _CONTRAST = 0.2
 _CHROMA = 0.16
 _TURN = np.radians(7.0)
 _AMOUNT = 0.35
 _CAST = 7.0
-_BEYOND = 3.0
-_NEUTRAL = 12.0
 _LEAST = 0.35
+"""Share of the most that a seed changes at least: a variation has to be seen."""
+_BEYOND = 3.0
+"""L* by which a middle tone may leave the range of its colour's name."""
+_NEUTRAL = 12.0
+"""Chroma below which a colour is a white, grey or black."""
 
 
 @dataclass(frozen=True)

@@ -82,7 +82,7 @@ def understand(prompt: str, phrase: str = "") -> Wish:
     Instructions ("make it …") and the words of the phrase's own noun say nothing new and are
     neither used nor left over.
     """
-    known = {phrase_word for phrase_word in vocabulary.tokens(grammar.head_noun(phrase))}
+    known = set(vocabulary.tokens(grammar.parse(phrase).noun))
     sequence = [
         word for word in vocabulary.tokens(prompt) if vocabulary.singular(word) not in known
     ]
@@ -159,7 +159,7 @@ def _noun(prompt: str) -> str:
         for word in vocabulary.tokens(prompt)
         if word not in _INSTRUCTIONS and word not in _AMOUNTS and word not in _MEANING
     ]
-    return grammar.head_noun(" ".join(said))
+    return grammar.parse(" ".join(said)).noun
 
 
 def _names_colour(words: list[str]) -> bool:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from PIL import ImageColor
 
 from ovedit.engine.basic import vocabulary
-from ovedit.engine.basic.grammar import Attributes, Position, head_noun, parse
+from ovedit.engine.basic.grammar import Attributes, Position, parse
 from ovedit.engine.basic.vocabulary import NamedColour
 
 _SAMPLE = (
@@ -50,7 +50,7 @@ def test_material_is_used_and_unknown_noun_is_reported() -> None:
     ],
 )
 def test_head_noun_in_the_singular(phrase: str, noun: str, plural: bool) -> None:
-    assert head_noun(phrase) == noun
+    assert parse(phrase).noun == noun
     assert parse(phrase).plural is plural
 
 

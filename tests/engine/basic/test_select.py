@@ -12,7 +12,7 @@ import pytest
 from numpy.typing import NDArray
 from skimage import data
 
-from ovedit.engine.basic.regions import SceneCache
+from ovedit.engine.basic.kept import KeptByPicture
 from ovedit.engine.basic.select import segment
 from ovedit.engine.protocols import CancelToken, Preview, silent
 from ovedit.engine.requests import MaskCandidate, PhraseAnswer, SegmentRequest
@@ -335,12 +335,12 @@ def test_cancel_stops_before_and_between_phrases() -> None:
 
 
 def test_scene_is_measured_once_for_the_same_picture() -> None:
-    cache = SceneCache(capacity=1)
+    kept: KeptByPicture[object] = KeptByPicture(capacity=1)
     image, _ = discs((90, 150, 40, RED))
     other, _ = discs((90, 150, 40, BLUE))
 
     def scene(pixels: Pixels) -> object:
-        return cache.scene(pixels, "balanced", lambda fraction, step: None)
+        return kept.value(pixels, 100, lambda small: object())
 
     first = scene(image)
     assert scene(image.copy()) is first
