@@ -3,8 +3,9 @@
     python tests/benchmarks/bench_canvas.py [--profile NAME] [--shots FOLDER]
 
 Five layers in several blend modes, three masks shown, a view of 1600×1000 pixels. Each event goes
-to the widget as Qt would send it, and is timed until its pixels are painted. Frames that follow by
-themselves, while tiles are still being made, are timed too.
+to the widget as Qt would send it, and is timed until what it asked for is painted. Frames that
+follow by themselves, while the picture is still being finished, are timed as frames of their own.
+How long it takes until all of the picture is final has its own lines.
 """
 
 from __future__ import annotations
@@ -86,22 +87,27 @@ class Bench:
         self.canvas.set_document(document)
         self.canvas.set_tool(BrushTool(Host(self.canvas)))
         self.canvas.show()
-        self.settled_ms: list[float] = []
         self.settle(None)
 
-    def settle(self, frames: Times | None) -> None:
-        """Let the frames follow that are still to come."""
-        start = time.perf_counter()
-        while True:
+    def paint(self) -> None:
+        """Paint what the widget asked to have painted."""
+        self.app.sendPostedEvents(None, QEvent.Type.UpdateRequest)
+
+    def follow(self, frames: Times | None) -> None:
+        """Let one frame follow, if there is one to come."""
+        if self.canvas.finished or frames is None:
             self.app.processEvents()
-            if self.canvas.finished:
-                break
-            if frames is None:
-                self.canvas.repaint()
-            else:
-                with frames.one():
-                    self.canvas.repaint()
-        self.settled_ms.append((time.perf_counter() - start) * 1000)
+            self.paint()
+        else:
+            with frames.one():
+                self.app.processEvents()
+                self.paint()
+
+    def settle(self, frames: Times | None) -> None:
+        """Let all frames follow that are still to come."""
+        self.follow(frames)
+        while not self.canvas.finished:
+            self.follow(frames)
 
     def mouse(self, kind: QEvent.Type, at: QPointF, *, middle: bool = False) -> None:
         """One mouse event, then its pixels."""
@@ -117,7 +123,7 @@ class Bench:
             Qt.KeyboardModifier.NoModifier,
         )
         self.app.sendEvent(self.canvas, event)
-        self.canvas.repaint()
+        self.paint()
 
     def wheel(self, steps: float, at: QPointF) -> None:
         """Turn the wheel, then its pixels."""
@@ -132,7 +138,7 @@ class Bench:
             False,
         )
         self.app.sendEvent(self.canvas, event)
-        self.canvas.repaint()
+        self.paint()
 
     def drag(self, times: Times, path: list[QPointF], *, middle: bool = False) -> None:
         """Press, drag along, release: each move is timed."""
@@ -141,10 +147,7 @@ class Bench:
             with times.one():
                 self.mouse(QEvent.Type.MouseMove, at, middle=middle)
             # A screen's refresh apart, as a mouse is: frames that follow by themselves get a turn.
-            self.app.processEvents()
-            if not self.canvas.finished:
-                with times.one():
-                    self.canvas.repaint()
+            self.follow(times)
         self.mouse(QEvent.Type.MouseButtonRelease, path[-1], middle=middle)
 
 
@@ -160,20 +163,22 @@ def pans(bench: Bench, zoom: float) -> Times:
     return times
 
 
-def zooms(bench: Bench) -> Times:
+def zooms(bench: Bench) -> list[Times]:
     times = Times("zoom", FRAME_MS)
+    settled = Times("zoom: until all is final", None)
     bench.canvas.fit()
     bench.settle(None)
     for at in (QPointF(700, 420), QPointF(1100, 300)):
         for steps in (*[0.4] * 40, *[-0.4] * 40, *[1.0] * 14, *[-1.0] * 14):
             with times.one():
                 bench.wheel(steps, at)
-            bench.app.processEvents()
-            if not bench.canvas.finished:
-                with times.one():
-                    bench.canvas.repaint()
+            bench.follow(times)
         bench.settle(times)
-    return times
+        for steps in (2.0, 2.0, -1.0, -2.0):
+            with settled.one():
+                bench.wheel(steps, at)
+                bench.settle(None)
+    return [times, settled]
 
 
 def strokes(bench: Bench, name: str, zoom: float) -> tuple[Times, Times, Times, Times]:
@@ -192,19 +197,21 @@ def strokes(bench: Bench, name: str, zoom: float) -> tuple[Times, Times, Times, 
         for at in path[1:]:
             with times.one():
                 bench.mouse(QEvent.Type.MouseMove, at)
-            bench.app.processEvents()
+            bench.follow(times)
         with ends.one():
             bench.mouse(QEvent.Type.MouseButtonRelease, path[-1])
         for times_, change in ((undo, document.undo), (redo, document.redo), (undo, document.undo)):
             with times_.one():
                 change()
-                bench.canvas.repaint()
-            bench.settle(None)
+                bench.paint()
+                bench.settle(None)
     return times, ends, undo, redo
 
 
-def slides(bench: Bench, zoom: float | None) -> Times:
-    times = Times(f"threshold at {zoom:.0%}" if zoom else "threshold, fitted", SLIDER_MS)
+def slides(bench: Bench, zoom: float | None) -> list[Times]:
+    name = f"threshold at {zoom:.0%}" if zoom else "threshold, fitted"
+    times = Times(name, SLIDER_MS)
+    settled = Times(f"{name}: until all is final", None)
     canvas, document = bench.canvas, bench.canvas.document
     canvas.fit()
     if zoom:
@@ -212,15 +219,23 @@ def slides(bench: Bench, zoom: float | None) -> Times:
     bench.settle(None)
     mask_id, level = document.masks[0].id, canvas.preview_level
     preview = ThresholdPreview(document.state, mask_id, level)
+
+    def slide(index: int) -> None:
+        value = 0.3 + 0.4 * (index % 20) / 20
+        canvas.overlays.preview(mask_id, (level, preview.at(value)))
+        bench.paint()
+
     for index in range(60):
         with times.one():
-            value = 0.3 + 0.4 * (index % 20) / 20
-            canvas.overlays.preview(mask_id, (level, preview.at(value)))
-            canvas.repaint()
-        bench.app.processEvents()
+            slide(index)
+        bench.follow(times)
+    for index in range(10):
+        with settled.one():
+            slide(index)
+            bench.settle(None)
     canvas.overlays.preview(mask_id, None)
     bench.settle(None)
-    return times
+    return [times, settled]
 
 
 def hovers(bench: Bench) -> Times:
@@ -231,7 +246,7 @@ def hovers(bench: Bench) -> Times:
         at = QPointF(300 + 11 * i, 300 + (i * 37) % 301)
         with times.one():
             bench.mouse(QEvent.Type.MouseMove, at)
-        bench.app.processEvents()
+        bench.follow(times)
     return times
 
 
@@ -242,7 +257,7 @@ def marches(bench: Bench) -> Times:
     for _ in range(60):
         with times.one():
             bench.canvas._march()
-            bench.canvas.repaint()
+            bench.paint()
     return times
 
 
@@ -270,12 +285,12 @@ def main() -> int:
 
     works = {
         "pan": lambda: [pans(bench, zoom) for zoom in (0.25, 1.0, 1.6)],
-        "zoom": lambda: [zooms(bench)],
+        "zoom": lambda: zooms(bench),
         "mask dab": lambda: [t for z in (0.25, 1.0) for t in strokes(bench, "mask", z)],
         "layer dab": lambda: [
             t for z in (0.25, 1.0) for t in (on_layer(), *strokes(bench, "layer", z)) if t
         ],
-        "threshold": lambda: (on_mask(), [slides(bench, zoom) for zoom in (None, 1.0)])[1],
+        "threshold": lambda: [t for z in (None, 1.0) for t in slides(bench, z)],
         "hover": lambda: [hovers(bench)],
         "dashes": lambda: [marches(bench)],
     }
@@ -285,7 +300,6 @@ def main() -> int:
         if options.only not in name:
             continue
         on_mask()
-        bench.settled_ms.clear()
         if profile:
             profile.enable()
         measured += work()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,6 +20,7 @@ from PySide6.QtGui import (
     QNativeGestureEvent,
     QPainter,
     QPaintEvent,
+    QRegion,
     QResizeEvent,
     QTabletEvent,
     QTransform,
@@ -28,21 +29,12 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QWidget
 
 from ovedit.document import Document
-from ovedit.document.events import (
-    CurrentChanged,
-    Event,
-    MaskChanged,
-    PixelsChanged,
-    SelectionChanged,
-    StructureChanged,
-)
 from ovedit.errors import OVEditError
 from ovedit.geometry import Rect, Size
 from ovedit.ui import theme
-from ovedit.ui.canvas.display_tiles import DisplayTiles
-from ovedit.ui.canvas.outlines import Outlines
 from ovedit.ui.canvas.overlays import MaskOverlays
-from ovedit.ui.canvas.renderer import Renderer
+from ovedit.ui.canvas.renderer import touched
+from ovedit.ui.canvas.scene import Scene
 from ovedit.ui.canvas.view import View
 from ovedit.ui.qimage import qimage_over, to_qimage
 from ovedit.ui.tools.base import Pen, Tool
@@ -84,51 +76,52 @@ class Canvas(QWidget):
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
         self.setMinimumSize(240, 180)
-        self._document = Document(Size(1, 1))
-        self._unsubscribe = self._document.subscribe(self._on_event)
-        self._tiles = DisplayTiles(lambda: self._document.state)
-        self._outlines = Outlines()
-        self._renderer = Renderer(self._tiles, self._outlines, (0, 0, 0))
+        self._scene = Scene(Document(Size(1, 1)), self._surround(), self._scene_changed)
         self.view = View(Size(1, 1), Size(1, 1))
         self._fit_wanted = True
+        self._lower_margin = 0
         self._tool: Tool | None = None
         self._pen: Pen | None = None
+        self._tool_marks: QRectF | None = None
         self._pressed = False
         self._tablet = False
         self._pan_from: QPointF | None = None
         self._pan_button = Qt.MouseButton.NoButton
         self._space = False
-        self.overlays = MaskOverlays(self._document, self._update_overlays)
-        self._overlay_opacity = self.overlays.opacity
         self._picture: Picture | None = None
-        self._lower_margin = 0
         self._phase = 0
         self._animated = True
         self._ants = QTimer(self)
         self._ants.setInterval(_ANTS_MS)
         self._ants.timeout.connect(self._march)
-        self._use_theme()
+        # From the event loop, so that input is heard between two frames.
+        self._refining = QTimer(self)
+        self._refining.setSingleShot(True)
+        self._refining.timeout.connect(self._refine)
 
     # -- what is shown ---------------------------------------------------------------------------
 
     @property
     def document(self) -> Document:
         """The document being shown."""
-        return self._document
+        return self._scene.document
+
+    @property
+    def overlays(self) -> MaskOverlays:
+        """What is shown of the document's masks."""
+        return self._scene.overlays
 
     def set_document(self, document: Document) -> None:
         """Show another document, fitted."""
         if self._tool is not None:
             self._tool.cancel()
-        self._unsubscribe()
-        self._document = document
-        self._unsubscribe = document.subscribe(self._on_event)
-        self._tiles.clear()
-        self.overlays = MaskOverlays(document, self._update_overlays)
-        self.overlays.opacity = self._overlay_opacity
+        self._scene.close()
+        opacity = self.overlays.opacity
+        self._scene = Scene(document, self._surround(), self._scene_changed)
+        self.overlays.show(opacity=opacity)
         self._picture = None
         self.view = View(document.size, self._viewport())
-        self._update_overlays()
+        self._rest_or_march()
         self.fit()
 
     def set_tool(self, tool: Tool) -> None:
@@ -153,13 +146,12 @@ class Canvas(QWidget):
 
     def set_overlay_opacity(self, opacity: float) -> None:
         """How strongly masks are filled, 0 to 1."""
-        self._overlay_opacity = opacity
         self.overlays.show(opacity=opacity)
 
     def set_animated(self, animated: bool) -> None:
         """Whether outlines may move."""
         self._animated = animated
-        self._update_overlays()
+        self._rest_or_march()
 
     def preview_picture(self, pixels: NDArray[np.uint8] | None, rect: Rect | None = None) -> None:
         """Show (h, w, 4) pixels over a document rectangle, or None to show the document again."""
@@ -210,75 +202,79 @@ class Canvas(QWidget):
     def preview_level(self) -> int:
         """The mip level for coverage shown while a slider moves: what is seen, within 4 MP."""
         level = self.view.level
-        while self._document.size.area >> (2 * level) > _PREVIEW_PIXELS:
+        while self.document.size.area >> (2 * level) > _PREVIEW_PIXELS:
             level += 1
         return level
 
     @property
     def finished(self) -> bool:
         """Whether what is shown is final: no stand-ins that the next frames will replace."""
-        return self._renderer.finished
+        return self._scene.renderer.finished
 
     # -- painting --------------------------------------------------------------------------------
 
     def paintEvent(self, event: QPaintEvent) -> None:
-        """Draw the frame, then what lies over it."""
+        """Draw what is seen, then what lies over it."""
+        renderer = self._scene.renderer
+        if renderer.outdated(self.view):
+            renderer.frame(self.view)
+            # More than was asked for may look different now.
+            self.update(self._widget_region(renderer.drawn).subtracted(event.region()))
         painter = QPainter(self)
-        frame = qimage_over(self._renderer.frame(self.view))
-        frame.setDevicePixelRatio(self.devicePixelRatioF())
-        painter.drawImage(QPoint(0, 0), frame)
+        self._paint_frame(painter, renderer.pixels)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         to_widget = self.to_widget()
-        if self._picture is not None:
-            painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
-            painter.drawImage(to_widget.mapRect(_qrect(self._picture.rect)), self._picture.image)
         if self._picture is None:
             self._paint_overlays(painter, to_widget)
+        else:
+            painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
+            painter.drawImage(to_widget.mapRect(_qrect(self._picture.rect)), self._picture.image)
         if self._tool is not None:
             self._tool.paint(painter, self._pen)
+            self._tool_marks = self._tool.marks(self._pen)
         painter.end()
-        if not self._renderer.finished:
-            # From the event loop, so that input is heard between two frames.
-            QTimer.singleShot(0, self, self.update)
+        if not renderer.finished:
+            self._refining.start()
+
+    def _paint_frame(self, painter: QPainter, pixels: NDArray[np.uint8]) -> None:
+        """Draw (H, W, 4) device pixels of the whole widget."""
+        image = qimage_over(pixels)
+        image.setDevicePixelRatio(self.devicePixelRatioF())
+        painter.drawImage(QPoint(0, 0), image)
 
     def _paint_overlays(self, painter: QPainter, to_widget: QTransform) -> None:
         self.overlays.paint_heat_map(painter, to_widget)
-        outlines = self._outlines.frame(self._phase)
+        outlines = self._scene.outlines.frame(self._phase)
         if outlines is not None:
-            image = qimage_over(outlines)
-            image.setDevicePixelRatio(self.devicePixelRatioF())
-            painter.drawImage(QPoint(0, 0), image)
+            self._paint_frame(painter, outlines)
         zoom = self.view.zoom / self.devicePixelRatioF()
         self.overlays.paint_tags(painter, to_widget, zoom, QRectF(self.rect()))
 
-    # -- following the document ------------------------------------------------------------------
+    def _refine(self) -> None:
+        """Finish more of the picture."""
+        self._scene.renderer.frame(self.view)
+        self.update(self._widget_region(self._scene.renderer.drawn))
 
-    def _on_event(self, event: Event) -> None:
-        if isinstance(event, PixelsChanged):
-            self._tiles.forget(event.rect)
-            self._renderer.mark(event.rect)
+    def _scene_changed(self, rect: Rect | None) -> None:
+        self._rest_or_march()
+        if rect is None:
             self.update()
-        elif isinstance(event, MaskChanged):
-            # What lies outside of the rectangle stays as it is.
-            self.overlays.mask_changed(event.mask_id)
-            self._tiles.replace_overlays(self.overlays.tints())
-            self._tiles.forget_overlays(event.rect)
-            self._renderer.mark(event.rect)
-            self._outlines.set_outlines(self.overlays.outlines())
-            self.update()
-        elif isinstance(event, SelectionChanged | StructureChanged | CurrentChanged):
-            self._update_overlays()
-
-    def _update_overlays(self) -> None:
-        outlines = self.overlays.outlines()
-        self._tiles.set_overlays(self.overlays.tints())
-        self._renderer.redraw()
-        self._outlines.set_outlines(outlines)
-        if self._animated and self.isVisible() and any(line.dashed for line in outlines):
-            self._ants.start()
         else:
+            self.update(self._widget_region([touched(self.view, rect)]))
+
+    def _update_tool_marks(self) -> None:
+        """Paint the tool's marks where they are now, and no more where they were."""
+        marks = None if self._tool is None else self._tool.marks(self._pen)
+        if marks is None or self._tool_marks is None:
+            self.update()
+        else:
+            self.update(QRegion(marks.toAlignedRect()).united(self._tool_marks.toAlignedRect()))
+
+    def _rest_or_march(self) -> None:
+        if not (self._animated and self.isVisible() and self._scene.outlines.dashed):
             self._ants.stop()
-        self.update()
+        elif not self._ants.isActive():
+            self._ants.start()
 
     def _march(self) -> None:
         # Dashes rest while the pen is at work or a picture is being finished.
@@ -358,7 +354,7 @@ class Canvas(QWidget):
         if self._tool is not None:
             self._pressed = True
             self._gesture(self._tool, self._tool.press, pen)
-            self.update()
+            self._update_tool_marks()
 
     def _move(self, pen: Pen) -> None:
         self._pen = pen
@@ -369,14 +365,14 @@ class Canvas(QWidget):
             else:
                 self._tool.hover(pen)
                 self.mask_hovered.emit(self.overlays.mask_at(int(pen.x), int(pen.y)))
-        self.update()
+        self._update_tool_marks()
 
     def _release(self, pen: Pen) -> None:
         self._pen = pen
         if self._tool is not None and self._pressed:
             self._pressed = False
             self._gesture(self._tool, self._tool.release, pen)
-            self.update()
+            self._update_tool_marks()
 
     def _gesture(self, tool: Tool, part: Callable[[Pen], None], pen: Pen) -> None:
         """Do a part of a tool's gesture; an error ends the gesture and is told."""
@@ -392,7 +388,7 @@ class Canvas(QWidget):
         self._pen = None
         self.hovered.emit(-1.0, -1.0)
         self.mask_hovered.emit("")
-        self.update()
+        self._update_tool_marks()
 
     def enterEvent(self, event: QEnterEvent) -> None:
         """The pointer came in."""
@@ -467,21 +463,30 @@ class Canvas(QWidget):
     def changeEvent(self, event: QEvent) -> None:
         """Follow the theme."""
         if event.type() in (QEvent.Type.PaletteChange, QEvent.Type.StyleChange):
-            self._use_theme()
+            self._scene.renderer.set_surround(self._surround())
+            self.update()
         super().changeEvent(event)
 
     def showEvent(self, event: QEvent) -> None:
         """Start moving outlines again."""
-        self._update_overlays()
+        self._rest_or_march()
 
     def hideEvent(self, event: QEvent) -> None:
         """Nothing moves while nobody sees it."""
         self._ants.stop()
 
-    def _use_theme(self) -> None:
+    def _surround(self) -> tuple[int, int, int]:
+        """The theme's colour around the picture, (B, G, R)."""
         colour = QColor(theme.tokens().canvas)
-        self._renderer.set_surround((colour.blue(), colour.green(), colour.red()))
-        self.update()
+        return colour.blue(), colour.green(), colour.red()
+
+    def _widget_region(self, rects: Iterable[Rect]) -> QRegion:
+        """The widget pixels that these rectangles of device pixels touch."""
+        ratio, region = self.devicePixelRatioF(), QRegion()
+        for at in rects:
+            area = QRectF(at.x / ratio, at.y / ratio, at.width / ratio, at.height / ratio)
+            region = region.united(area.toAlignedRect())
+        return region
 
     def _viewport(self) -> Size:
         ratio = self.devicePixelRatioF()

@@ -62,6 +62,12 @@ def draw_brush(painter: QPainter, centre: QPointF, diameter: float) -> None:
     painter.drawEllipse(centre, radius, radius)
 
 
+def brush_bounds(centre: QPointF, diameter: float) -> QRectF:
+    """The widget pixels on which `draw_brush` draws."""
+    reach = max(diameter / 2, 1.0) + 3
+    return QRectF(centre.x() - reach, centre.y() - reach, 2 * reach, 2 * reach)
+
+
 def draw_polyline(painter: QPainter, points: Iterable[QPointF], *, closed: bool) -> None:
     """A thin two-tone line through widget points, for a lasso or a box being drawn."""
     path = QPainterPath()

@@ -251,12 +251,9 @@ class DisplayTiles:
             coverage = overlay.read(rect, level) if overlay.strength > 0 else None
             if coverage is None or not coverage.any():
                 continue
-            *added, kept = _tint_tables(overlay.colour, overlay.strength)
-            share = cv2.LUT(coverage, kept)
-            full = np.full_like(coverage, 255)
-            out = cv2.multiply(out, cv2.merge([share, share, share, full]), scale=1 / 255)
-            planes = [cv2.LUT(coverage, table) for table in added]
-            out = np.asarray(cv2.add(out, cv2.merge([*planes, full])), np.uint8)
+            kept, added = _tint_tables(overlay.colour, overlay.strength)
+            out = cv2.multiply(out, _looked_up(kept, coverage), scale=1 / 255)
+            out = np.asarray(cv2.add(out, _looked_up(added, coverage)), np.uint8)
         # The cache writes into what it keeps, and the plain tile is not the tinted one's to write.
         return plain.copy() if out is plain else out
 
@@ -266,8 +263,17 @@ def _rect_in_grid(row: int, column: int) -> Rect:
 
 
 @lru_cache(maxsize=256)
-def _tint_tables(colour: tuple[int, int, int], strength: float) -> tuple[Array, ...]:
-    """For each coverage, what is added to blue, green and red, and what share of 255 is kept."""
+def _tint_tables(
+    colour: tuple[int, int, int], strength: float
+) -> tuple[NDArray[np.uint32], NDArray[np.uint32]]:
+    """For each coverage what share of 255 is kept, and what is added: B, G, R, X as one number."""
     weight = np.arange(256) * (strength / 255)
-    added = [np.round(weight * value).astype(np.uint8) for value in reversed(colour)]
-    return *added, np.round(255 * (1 - weight)).astype(np.uint8)
+    kept, added = np.full((256, 4), 255, np.uint8), np.zeros((256, 4), np.uint8)
+    kept[:, :3] = np.round(255 * (1 - weight))[:, None]
+    added[:, :3] = np.round(weight[:, None] * colour[::-1])
+    return kept.view(np.uint32)[:, 0], added.view(np.uint32)[:, 0]
+
+
+def _looked_up(table: NDArray[np.uint32], coverage: Array) -> Array:
+    """(h, w, 4) of a table's entries, which OpenCV's own look-up cannot give in one go."""
+    return table.take(coverage)[..., None].view(np.uint8)

@@ -68,18 +68,20 @@ class FrameBuffer:
             math.floor(left + whole.width * scale),
             math.floor(top + whole.height * scale),
         ).intersect(whole)
+        if not kept:
+            self.pixels = np.zeros_like(self.pixels)
+            return [whole]
         # From pixel centres to pixel centres.
-        x0, y0 = (0.5 - left) / scale - 0.5, (0.5 - top) / scale - 0.5
-        self.pixels = np.asarray(
-            cv2.warpAffine(
-                self.pixels,
-                np.array([[1 / scale, 0, x0], [0, 1 / scale, y0]]),
-                (whole.width, whole.height),
-                flags=cv2.WARP_INVERSE_MAP | interpolation,
-                borderMode=cv2.BORDER_REPLICATE,
-            ),
-            np.uint8,
+        x0, y0 = (kept.x + 0.5 - left) / scale - 0.5, (kept.y + 0.5 - top) / scale - 0.5
+        scaled = cv2.warpAffine(
+            self.pixels,
+            np.array([[1 / scale, 0, x0], [0, 1 / scale, y0]]),
+            (kept.width, kept.height),
+            flags=cv2.WARP_INVERSE_MAP | interpolation,
+            borderMode=cv2.BORDER_REPLICATE,
         )
+        self.pixels = np.zeros_like(self.pixels)
+        self.pixels[kept.slices] = scaled
         return strips_around(whole, kept)
 
     def _shape(self, size: Size) -> tuple[int, ...]:

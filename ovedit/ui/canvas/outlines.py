@@ -71,14 +71,24 @@ class Outlines:
         self._places: NDArray[np.intp] | None = None
         self._phase = 0
 
-    def set_outlines(self, outlines: Sequence[Outline]) -> None:
-        """Draw these from now on, the last one on top."""
+    def set_outlines(self, outlines: Sequence[Outline]) -> bool:
+        """Draw these from now on, the last one on top.
+
+        Returns whether nothing is left of what was drawn: where other colours are wanted.
+        """
         self._outlines = tuple(outlines)
         styles = tuple(dict.fromkeys(outline.style for outline in outlines))
-        if styles != self._styles:
-            self._styles = styles
-            self._table = _table(styles, self._phase)
-            self.clear(Rect(0, 0, *self._indices.pixels.shape[::-1]))
+        if styles == self._styles:
+            return False
+        self._styles = styles
+        self._table = _table(styles, self._phase)
+        self.clear(Rect(0, 0, *self._indices.pixels.shape[::-1]))
+        return True
+
+    @property
+    def dashed(self) -> bool:
+        """Whether there are dashes, which move."""
+        return any(outline.dashed for outline in self._outlines)
 
     def follow(self, view: View) -> None:
         """Move to this view; what came into sight is empty."""
@@ -103,11 +113,10 @@ class Outlines:
             if border is not None:
                 number = min(self._styles.index(outline.style), _STYLES - 1)
                 cv2.copyTo(dashes + np.uint8(number * _PERIOD), border, indices)
-        self.clear(device)
         self._indices.pixels[device.slices] = indices
-        rows, columns = np.nonzero(indices)
         colours = self._colours.pixels[device.slices].view(np.uint32)[..., 0]
-        colours[rows, columns] = self._table[indices[rows, columns]]
+        colours[:] = self._table.take(indices)
+        self._places = None
 
     def frame(self, phase: int) -> Array | None:
         """(H, W, 4) uint8 premultiplied B, G, R, A, or None where there is nothing to draw.
@@ -165,12 +174,12 @@ def border_pixels(area: Overlay, view: View, device: Rect, *, thin: bool = False
     around = device.padded(reach + 1)
     source = source_rect(view, around)
     coverage = area.read(source, view.level) if source else None
-    if coverage is None:
-        return None
-    if not coverage.any():
+    if coverage is None or not coverage.any():
         return None
     scaled = sample(coverage, source, view, around, border=cv2.BORDER_CONSTANT)
     _, inside = cv2.threshold(scaled, 127, 255, cv2.THRESH_BINARY)
+    if inside.min() == inside.max():
+        return None
     cross = cv2.getStructuringElement(cv2.MORPH_CROSS, (2 * reach + 1, 2 * reach + 1))
     outer = inside if thin else cv2.dilate(inside, cross)
     border = np.asarray(cv2.subtract(outer, cv2.erode(inside, cross)), np.uint8)

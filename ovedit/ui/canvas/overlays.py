@@ -11,7 +11,7 @@ from PySide6.QtCore import QPointF, QRectF
 from PySide6.QtGui import QColor, QFont, QPainter, QTransform
 
 from ovedit.document import ClassMask, Document, coverage_of
-from ovedit.geometry import Rect
+from ovedit.geometry import Rect, Size
 from ovedit.ui.canvas import decorations
 from ovedit.ui.canvas.display_tiles import Overlay
 from ovedit.ui.canvas.outlines import Colour, Outline
@@ -66,12 +66,19 @@ class MaskOverlays:
             self._previews.pop(mask_id, None)
         else:
             self._previews[mask_id] = preview
-        self.mask_changed(mask_id)
+        self._tops.pop(mask_id, None)
         self._changed()
 
-    def mask_changed(self, mask_id: str) -> None:
-        """The coverage of a mask is another one: what was found out about it does not hold."""
+    def mask_changed(self, mask_id: str, rect: Rect) -> bool:
+        """The coverage of a mask is another one inside `rect`, in document pixels.
+
+        Returns whether the mask's tag may have moved: not by what happens below it.
+        """
+        top = self._tops.get(mask_id)
+        if top is not None and rect.y > top.y() + _search_scale(self._document.size):
+            return False
         self._tops.pop(mask_id, None)
+        return True
 
     def visible_masks(self) -> list[ClassMask]:
         """The masks shown, the selected ones last so that they lie on top."""
@@ -188,9 +195,9 @@ class MaskOverlays:
 
 def _topmost(area: Overlay) -> QPointF | None:
     """The topmost place that is at least half covered, in document pixels."""
-    size, level = area.surface.size, 0
-    while max(size.width, size.height) >> level > _SEARCH_SIDE:
-        level += 1
+    size = area.surface.size
+    scale = _search_scale(size)
+    level = scale.bit_length() - 1
     coverage = area.read(size.rect.at_level(level), level)
     if coverage is None:
         return None
@@ -198,5 +205,12 @@ def _topmost(area: Overlay) -> QPointF | None:
     if rows.size == 0:
         return None
     columns = np.flatnonzero(coverage[rows[0]] >= 128)
-    scale = 1 << level
     return QPointF((float(np.median(columns)) + 0.5) * scale, float(rows[0]) * scale)
+
+
+def _search_scale(size: Size) -> int:
+    """Document pixels per pixel of the mip level on which `_topmost` searches."""
+    level = 0
+    while max(size.width, size.height) >> level > _SEARCH_SIDE:
+        level += 1
+    return 1 << level

@@ -6,6 +6,7 @@ coarser tiles, and finished in the next frames, from the middle of the view outw
 
 from __future__ import annotations
 
+import math
 from time import perf_counter
 
 import cv2
@@ -21,17 +22,27 @@ from ovedit.ui.canvas.sampling import sample, source_rect
 from ovedit.ui.canvas.view import View
 
 Array = NDArray[np.uint8]
+Cell = tuple[int, int]
+"""(row, column) in a grid over the document, see `_cell_side`: what is finished in one go."""
+Job = tuple[set[Cell], Rect, bool]
+"""Cells whose tiles are to be made, the device rectangle to draw, and whether to draw outlines."""
 
-MOVE_SECONDS = 0.007
+MOVE_SECONDS = 0.006
 """Time for a frame after the view moved: the next movement is not far."""
-CHANGE_SECONDS = 0.020
+CHANGE_SECONDS = 0.012
 """Time for a frame after what is shown changed: it should change all at once."""
+REFINE_SECONDS = 0.008
+"""Time for a frame that finishes what the ones before it left."""
+
+_AT_ONCE = 2 * TILE * TILE
+"""Up to so many device pixels are drawn in one go; more of them cell by cell."""
 
 
 class Renderer:
     """Draws `tiles`, and `outlines` over them, as a `View` says.
 
     surround: the colour around the picture (B, G, R).
+    drawn: the device rectangles that the last frame drew anew.
     """
 
     def __init__(
@@ -39,10 +50,11 @@ class Renderer:
     ) -> None:
         self.tiles = tiles
         self.outlines = outlines
+        self.drawn: list[Rect] = []
         self._surround = _packed(surround)
         self._buffer = FrameBuffer(channels=4)
-        self._pending: set[TileKey] = set()
-        self._marked: list[Rect] = []
+        self._pending: set[Cell] = set()
+        self._marked: list[tuple[Rect, bool]] = []
         self._all_changed = False
 
     def set_surround(self, surround: tuple[int, int, int]) -> None:
@@ -54,54 +66,84 @@ class Renderer:
         """Draw everything anew in the next frame."""
         self._all_changed = True
 
-    def mark(self, rect: Rect) -> None:
-        """Draw this document rectangle anew in the next frame."""
-        self._marked.append(rect)
+    def mark(self, rect: Rect, *, outlines: bool = True) -> None:
+        """Draw this document rectangle anew in the next frame.
+
+        outlines: whether they may have changed too.
+        """
+        self._marked.append((rect, outlines))
+
+    @property
+    def pixels(self) -> Array:
+        """What the last `frame` returned."""
+        return self._buffer.pixels
 
     @property
     def finished(self) -> bool:
         """Whether the last frame was final. Otherwise, ask for another one."""
         return not self._pending
 
+    def outdated(self, view: View) -> bool:
+        """Whether the last frame shows another view, or something that has changed since."""
+        return view != self._buffer.view or self._all_changed or bool(self._marked)
+
     def frame(self, view: View) -> Array:
         """(H, W, 4) uint8 B, G, R, X of the viewport; valid until the next call."""
         start = perf_counter()
-        changed = self._all_changed or bool(self._marked)
-        deadline = start + (CHANGE_SECONDS if changed else MOVE_SECONDS)
-        zoomed = self._buffer.view is None or self._buffer.view.zoom != view.zoom
+        old = self._buffer.view
+        moved, anew = old != view, old is None or old.zoom != view.zoom or self._all_changed
+        if moved:
+            seconds = MOVE_SECONDS
+        else:
+            seconds = CHANGE_SECONDS if anew or self._marked else REFINE_SECONDS
         exposed = self._buffer.follow(view)
         self.outlines.follow(view)
-        visible = _tiles(view, view.viewport.rect)
-        # What has waited longest comes first, or the rim would never get its turn.
-        waiting = self._pending & visible
-        pending = set(visible) if zoomed or self._all_changed else set(waiting)
-        if zoomed or self._all_changed:
-            self._draw_surround(view)
-        for device in exposed:
-            pending |= {key for key in _tiles(view, device) if not self.tiles.cached(*key)}
-            self._draw_picture(view, device)
-            if not zoomed:
-                self.outlines.draw(view, device)
-        jobs = [
-            ([key for key in _tiles(view, device) if key not in pending], device)
-            for device in (_touched(view, rect) for rect in self._marked)
-        ]
-        jobs += [
-            ([key], _device_rect(view, key))
-            for key in sorted(pending, key=lambda key: (key not in waiting, _off_centre(view, key)))
-        ]
+        jobs = self._jobs_anew(view, exposed) if anew else self._jobs(view, exposed)
         self._marked, self._all_changed = [], False
-        self._pending = pending.union(*(keys for keys, _ in jobs))
-        for number, (keys, device) in enumerate(jobs):
-            # At least one, or a busy machine would never get anywhere.
-            if number and perf_counter() > deadline:
+        self._pending = set[Cell]().union(*(cells for cells, _, _ in jobs))
+        self.drawn = [view.viewport.rect] if moved or anew else []
+        for number, (cells, device, outlined) in enumerate(jobs):
+            # A picture that stands still gets on by one at least, however busy the machine is.
+            if perf_counter() > start + seconds and (number or moved):
                 break
-            for key in keys:
-                self.tiles.tile(*key)
+            for cell in cells:
+                self.tiles.tile(*_tile(view, cell))
             self._draw_picture(view, device)
-            self.outlines.draw(view, device)
-            self._pending.difference_update(keys)
+            if outlined:
+                self.outlines.draw(view, device)
+            self._pending -= cells
+            self.drawn.append(device)
         return self._buffer.pixels
+
+    def _jobs_anew(self, view: View, exposed: list[Rect]) -> list[Job]:
+        """Draw what can be had at once after a zoom; returns what remains: everything."""
+        self._draw_surround(view)
+        for device in exposed:
+            self._draw_picture(view, device)
+        return _by_cell(view, _cells(view, view.viewport.rect))
+
+    def _jobs(self, view: View, exposed: list[Rect]) -> list[Job]:
+        """Draw what came into sight; returns what remains, and what was marked."""
+        waiting = self._pending & _cells(view, view.viewport.rect)
+        fresh: set[Cell] = set()
+        for device in exposed:
+            self._draw_picture(view, device)
+            if device.size.area <= _AT_ONCE:
+                self.outlines.draw(view, device)
+                cells = _cells(view, device)
+                fresh |= {cell for cell in cells if not self.tiles.cached(*_tile(view, cell))}
+            else:
+                fresh |= _cells(view, device)
+        marked: list[Job] = []
+        for rect, outlined in self._marked:
+            device = touched(view, rect)
+            cells = _cells(view, device)
+            if device.size.area <= _AT_ONCE:
+                marked.append((cells - waiting - fresh, device, outlined))
+            else:
+                fresh |= cells
+        # What has waited longest comes first, or the rim would never get its turn.
+        return marked + _by_cell(view, waiting) + _by_cell(view, fresh - waiting)
 
     def _draw_surround(self, view: View) -> None:
         picture = view.device_rect(view.document.rect)
@@ -142,31 +184,42 @@ class Renderer:
         return out
 
 
-def _tiles(view: View, device: Rect) -> set[TileKey]:
-    """The tiles that a device rectangle shows."""
-    return {(view.level, *key) for key in source_rect(view, device).tiles(TILE)}
-
-
-def _touched(view: View, rect: Rect) -> Rect:
+def touched(view: View, rect: Rect) -> Rect:
     """The device pixels that depend on a document rectangle."""
     # Linear sampling reaches one pixel of the level further, and an outline has its width.
     sampled = view.device_rect(rect.padded(1 << view.level))
     return sampled.padded(border_reach(view) + 1).intersect(view.viewport.rect)
 
 
-def _device_rect(view: View, key: TileKey) -> Rect:
-    level, row, column = key
-    side = TILE << level
-    tile = Rect(column * side, row * side, side, side).intersect(view.document.rect)
-    return _touched(view, tile)
+def _by_cell(view: View, cells: set[Cell]) -> list[Job]:
+    """A job for each cell, from the middle of the view outwards."""
+    side = _cell_side(view)
+    across, down = view.to_document(view.viewport.width / 2, view.viewport.height / 2)
+
+    def off_centre(cell: Cell) -> float:
+        return ((cell[1] + 0.5) * side - across) ** 2 + ((cell[0] + 0.5) * side - down) ** 2
+
+    def device_rect(cell: Cell) -> Rect:
+        area = Rect(cell[1] * side, cell[0] * side, side, side)
+        return touched(view, area.intersect(view.document.rect))
+
+    return [({cell}, device_rect(cell), True) for cell in sorted(cells, key=off_centre)]
 
 
-def _off_centre(view: View, key: TileKey) -> float:
-    """How far a tile is from the middle of the view, squared."""
-    level, row, column = key
-    side = TILE << level
-    x, y = view.to_device((column + 0.5) * side, (row + 0.5) * side)
-    return (x - view.viewport.width / 2) ** 2 + (y - view.viewport.height / 2) ** 2
+def _cell_side(view: View) -> int:
+    """Document pixels along a cell: a tile's, or a part of it where tiles are drawn enlarged."""
+    return TILE << view.level if view.zoom < 2 else TILE >> int(math.log2(view.zoom))
+
+
+def _cells(view: View, device: Rect) -> set[Cell]:
+    """The cells that a device rectangle shows."""
+    return set(source_rect(view, device).tiles(_cell_side(view) >> view.level))
+
+
+def _tile(view: View, cell: Cell) -> TileKey:
+    """The tile that a cell lies in."""
+    cells = (TILE << view.level) // _cell_side(view)
+    return view.level, cell[0] // cells, cell[1] // cells
 
 
 def _packed(colour: tuple[int, int, int]) -> int:

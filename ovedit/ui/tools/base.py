@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar, Protocol
 
-from PySide6.QtCore import QPointF, Qt
+from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QPainter, QTransform
 
 from ovedit.document import SELECTION, Document, SurfaceRef, coverage_of, pixels_of
@@ -161,3 +161,7 @@ class Tool:
 
     def paint(self, painter: QPainter, pen: Pen | None) -> None:
         """Draw the tool's own marks over the picture, in widget pixels."""
+
+    def marks(self, pen: Pen | None) -> QRectF | None:
+        """The widget pixels that `paint` draws on, or None where that may be all of them."""
+        return None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QRectF, Qt
 from PySide6.QtGui import QPainter
 
 from ovedit.document import SELECTION, Surface, Transaction
@@ -101,8 +101,15 @@ class BrushTool(Tool):
     def paint(self, painter: QPainter, pen: Pen | None) -> None:
         """The brush's outline follows the pen."""
         if pen is not None:
-            scale = self.host.to_widget().m11()
-            decorations.draw_brush(painter, pen.at, self.host.options.size * scale)
+            decorations.draw_brush(painter, pen.at, self._diameter())
+
+    def marks(self, pen: Pen | None) -> QRectF | None:
+        """The brush's outline."""
+        return QRectF() if pen is None else decorations.brush_bounds(pen.at, self._diameter())
+
+    def _diameter(self) -> float:
+        """In widget pixels."""
+        return self.host.options.size * self.host.to_widget().m11()
 
     def _draw(self, pen: Pen) -> None:
         try:
