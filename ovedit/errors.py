@@ -57,6 +57,10 @@ class DocumentError(OVEditError):
     """The document cannot do that: a locked layer, a layer that is gone, nothing to undo."""
 
 
+class LockedError(DocumentError):
+    """The layer that this would change is locked."""
+
+
 class EngineError(OVEditError):
     """An engine failed or refused."""
 

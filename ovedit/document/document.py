@@ -52,9 +52,11 @@ class Document:
         self._transaction: Transaction | None = None
 
     @staticmethod
-    def from_pixels(pixels: Array, name: str, *, history_bytes: int = 1 << 30) -> Document:
+    def from_pixels(
+        pixels: Array, name: str, *, locked: bool = False, history_bytes: int = 1 << 30
+    ) -> Document:
         """A document of one raster layer over (H, W, 4) uint8, which it takes over."""
-        layer = RasterLayer(name)
+        layer = RasterLayer(name, locked=locked)
         surface = Surface.from_array(pixels)
         structure = Structure((layer,))
         surfaces = {pixels_of(layer.id): surface}

@@ -25,7 +25,7 @@ from ovedit.document.state import (
     pixels_of,
 )
 from ovedit.document.tiles import Surface
-from ovedit.errors import DocumentError
+from ovedit.errors import DocumentError, LockedError
 from ovedit.geometry import Rect
 
 Array = NDArray[np.uint8]
@@ -186,7 +186,7 @@ class Transaction:
     def _unlocked(self, layer_id: str) -> Layer:
         layer = self._state.layer(layer_id)
         if layer.locked:
-            raise DocumentError(f"The layer “{layer.name}” is locked.", "Unlock it first.")
+            raise LockedError(f"The layer “{layer.name}” is locked.", "Unlock it first.")
         return layer
 
     def _check_unlocked(self, ref: SurfaceRef) -> None:

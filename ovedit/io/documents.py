@@ -34,6 +34,8 @@ def open_document(
 ) -> OpenedDocument:
     """Open a picture as a document of one layer, or a project with all that was in it.
 
+    The layer of a picture is locked, so that nobody paints over a photograph unawares.
+
     history_bytes: memory for undo. Raises `FileError` (see its children) in one clear sentence;
     nothing is half open then.
     """
@@ -41,7 +43,7 @@ def open_document(
     if not is_project(path):
         image = read_image(path, max_pixels=max_pixels)
         document = Document.from_pixels(
-            image.pixels, path.stem or image.name, history_bytes=history_bytes
+            image.pixels, path.stem or image.name, locked=True, history_bytes=history_bytes
         )
         return OpenedDocument(document, path, "image", image.notes, image.exif)
     project = load_project(path, max_pixels=max_pixels)

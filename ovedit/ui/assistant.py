@@ -116,8 +116,8 @@ class Assistant(QObject):
     ) -> None:
         """Remove, replace or restyle what the masks cover, or the selection where there is none.
 
-        One edit layer appears for each variation. The first one shows; the others wait hidden above
-        it, so that they can be looked at one by one.
+        One edit layer appears for each variation, with its number in its name. The first one shows;
+        the others wait hidden above it, so that they can be looked at one by one.
         """
         document = self._session.document
         if document is None:
@@ -143,8 +143,13 @@ class Assistant(QObject):
                     preset=preset,
                     options=options,
                 )
-                others = edit.plan_variations(plan, variations - 1) if variations > 1 else ()
-                return [self._new_layer(document, each, landed) for each in (plan, *others)]
+                if variations == 1:
+                    return [self._new_layer(document, plan, landed)]
+                plans = (plan, *edit.plan_variations(plan, variations - 1))
+                return [
+                    self._new_layer(document, each, landed, f"{edit.layer_name(each.request)} {n}")
+                    for n, each in enumerate(plans, 1)
+                ]
 
             shown = [shown_thing(document.state.mask(i)) for i in mask_ids]
             title = _title(kind, words, ", ".join(dict.fromkeys(filter(None, shown))))
@@ -205,13 +210,15 @@ class Assistant(QObject):
     def _forget(self) -> None:
         self._guess, self._clicked = None, ((), "")
 
-    def _new_layer(self, document: Document, plan: edit.EditPlan, landed: list[str]) -> Question:
+    def _new_layer(
+        self, document: Document, plan: edit.EditPlan, landed: list[str], name: str = ""
+    ) -> Question:
         """The question for one variation; `landed` holds the layers that the others became."""
 
         def apply(result: object) -> None:
             assert isinstance(result, EditResult)
             before = document.current_layer_id
-            layer_id = edit.apply_edit(document, plan, result, visible=not landed)
+            layer_id = edit.apply_edit(document, plan, result, visible=not landed, name=name)
             # The masks used are hidden now: a brush must not go on working on them unseen.
             document.set_current(masks=())
             if landed:

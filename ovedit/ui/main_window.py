@@ -15,6 +15,7 @@ from ovedit.document.events import Event, HistoryChanged
 from ovedit.engine.protocols import Preview
 from ovedit.engine.requests import EditKind
 from ovedit.errors import OVEditError
+from ovedit.geometry import Size
 from ovedit.service.model_service import ModelService
 from ovedit.ui import theme
 from ovedit.ui.assistant import USE_GUESS, Assistant
@@ -48,6 +49,7 @@ from ovedit.ui.window_state import WindowState
 DOCK_WIDTH = 300
 _SIZE = (1600, 1000)
 """At the first start, less on a smaller screen."""
+_LEAST_BRUSH = 24.0
 _BLEND_NAMES = {BlendMode.COLOUR: "Colour"}
 
 
@@ -65,6 +67,7 @@ class MainWindow(QMainWindow):
         self.assistant = Assistant(session, service, self.errands, self)
         self.context = Context(self)
         self.options = ToolOptions()
+        self._usual_brush = self.options.size
         self._build_centre()
         self._build_bars()
         self._build_docks()
@@ -188,7 +191,7 @@ class MainWindow(QMainWindow):
         self.canvas.hovered.connect(self._show_position)
         self.canvas.view_changed.connect(self._show_zoom)
         self.canvas.mask_hovered.connect(self.masks.highlight)
-        self.canvas.tool_failed.connect(self.say)
+        self.canvas.tool_failed.connect(self.tool_host.say)
         self.canvas.escaped.connect(partial(run, edit.escape))
         self.canvas.files_dropped.connect(self._open_files)
         self.start.open_requested.connect(partial(run, file.ask_and_open))
@@ -264,6 +267,7 @@ class MainWindow(QMainWindow):
             document.subscribe(self._on_event)
             self.prompt.phrase.clear()
             self.prompt.words.clear()
+            self._fit_brush(document.size)
         self.bindings.show(document, self.session.opened_as)
         self._pages.setCurrentWidget(self.start if document is None else self.canvas_area)
         self.prompt.clear_message()
@@ -277,6 +281,13 @@ class MainWindow(QMainWindow):
         self.menus.refresh()
         if document is not None:
             self.canvas.setFocus()
+
+    def _fit_brush(self, size: Size) -> None:
+        """A brush to begin with that suits the picture, until the person chooses a size."""
+        if self.options.size == self._usual_brush:
+            self._usual_brush = max(_LEAST_BRUSH, round(min(size.width, size.height) / 40))
+            self.options.size = self._usual_brush
+            self.tool_host.options_changed()
 
     def _on_event(self, event: Event) -> None:
         if isinstance(event, HistoryChanged) and not self.tour.running:
@@ -378,6 +389,8 @@ class MainWindow(QMainWindow):
             self.assistant.use_guess()
         elif key == ADD_HELD:
             self.errands.add_held()
+        else:
+            self.menus.actions[key].trigger()
 
     def _keep_prompts(self, phrases: tuple[str, ...], words: tuple[str, ...]) -> None:
         self.session.change_settings(

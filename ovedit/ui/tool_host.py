@@ -9,13 +9,16 @@ from PySide6.QtGui import QTransform
 
 from ovedit.document import Document
 from ovedit.engine.requests import Point
-from ovedit.errors import OVEditError
+from ovedit.errors import LockedError, OVEditError
 from ovedit.geometry import Rect
 from ovedit.ui.assistant import Assistant
 from ovedit.ui.canvas.canvas import Canvas
 from ovedit.ui.messages import Message
 from ovedit.ui.options_bar import OptionsBar
 from ovedit.ui.tools import ToolOptions
+
+_UNLOCK = (("New layer", "new-layer"), ("Unlock", "lock-layer"))
+"""Buttons with the ids of actions."""
 
 
 class WindowToolHost:
@@ -55,8 +58,12 @@ class WindowToolHost:
         self._canvas.zoom_step(direction, at)
 
     def say(self, error: OVEditError) -> None:
-        """Tell the person why something cannot be done."""
-        self._tell(Message.of(error))
+        """Tell the person why something cannot be done, and what to do about a locked layer."""
+        if isinstance(error, LockedError):
+            text = f"{error.message} Paint on a new layer, or unlock it."
+            self._tell(Message(text, "warning", _UNLOCK))
+        else:
+            self._tell(Message.of(error))
 
     def options_changed(self) -> None:
         """A tool or a key changed the tool options."""

@@ -191,9 +191,16 @@ def plan_variations(plan: EditPlan, count: int) -> tuple[EditPlan, ...]:
 
 
 def apply_edit(
-    document: Document, plan: EditPlan, result: EditResult, *, visible: bool = True
+    document: Document,
+    plan: EditPlan,
+    result: EditResult,
+    *,
+    visible: bool = True,
+    name: str = "",
 ) -> str:
     """Add the result as one edit layer on top, in one undo step; returns the layer's id.
+
+    name: what the layer is called, in place of `layer_name`.
 
     The layer's alpha is the engine's times the plan's, so exactly 0 wherever the plan's is 0. The
     masks that were used are hidden: their overlays would cover what was made. Raises
@@ -201,7 +208,8 @@ def apply_edit(
     cover what may change.
     """
     surface = _surface_of(document, plan, result)
-    layer = EditLayer(layer_name(plan.request), visible=visible, recipe=_recipe(plan, result))
+    name = name or layer_name(plan.request)
+    layer = EditLayer(name, visible=visible, recipe=_recipe(plan, result))
     with document.transaction(step_name(plan.request)) as tx:
         tx.add_layer(layer, surface)
         present = {mask.id for mask in document.masks}

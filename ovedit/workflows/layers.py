@@ -116,13 +116,14 @@ def merge_down(document: Document, layer_id: str) -> str:
 def flatten(document: Document, *, name: str = "Flattened") -> str:
     """Make one raster layer of all that shows; hidden layers go. Returns its id.
 
-    The picture is bit for bit the same, and class masks stay. Raises `DocumentError` where a layer
-    is locked.
+    The picture is bit for bit the same, and class masks stay. Locked layers take part: nothing of
+    what they show is lost.
     """
     pixels = document.state.flattened()
     layer = RasterLayer(name)
     with document.transaction("Flatten") as tx:
         for old in document.layers:
+            tx.update_layer(old.id, locked=False)
             tx.remove_layer(old.id)
         tx.add_layer(layer, Surface.from_array(pixels))
     return layer.id

@@ -24,6 +24,7 @@ from ovedit.document import (
 from ovedit.document.masks import Combine
 from ovedit.errors import DocumentError, UsageError
 from ovedit.geometry import Rect
+from ovedit.workflows.colours import next_colour
 from ovedit.workflows.coverage import (
     labels_of,
     numbered,
@@ -32,7 +33,6 @@ from ovedit.workflows.coverage import (
     union_of,
     write_changed,
 )
-from ovedit.workflows.segment import next_colour
 
 Coverage = NDArray[np.uint8]
 
@@ -189,7 +189,7 @@ def add_mask(
         )
     mask = ClassMask(
         label or numbered(document.masks, "mask"),
-        next_colour(document.masks),
+        next_colour(document.state, coverage),
         accepted=accepted,
     )
     with document.transaction(name) as tx:
@@ -204,9 +204,8 @@ def duplicate(document: Document, mask_ids: Sequence[str]) -> tuple[str, ...]:
     with document.transaction(f"Duplicate {labels_of(document.state, mask_ids)}") as tx:
         for mask_id in mask_ids:
             mask = document.state.mask(mask_id)
-            copy = replace(
-                mask, id=new_id(), label=f"{mask.label} copy", colour=next_colour(document.masks)
-            )
+            colour = next_colour(document.state, document.state.coverage(mask_id))
+            copy = replace(mask, id=new_id(), label=f"{mask.label} copy", colour=colour)
             index = [other.id for other in document.masks].index(mask_id) + 1
             tx.add_mask(copy, document.state.surface(coverage_of(mask_id)).copy(), index=index)
             copies.append(copy.id)

@@ -15,6 +15,7 @@ from ovedit.document import (
 from ovedit.engine.requests import Point, PointRequest, PointResult, Preset
 from ovedit.errors import NothingFoundError, UsageError
 from ovedit.geometry import Rect
+from ovedit.workflows.colours import next_colour
 from ovedit.workflows.coverage import (
     candidate_from,
     coverage_in,
@@ -23,7 +24,6 @@ from ovedit.workflows.coverage import (
     scored_area,
     write_changed,
 )
-from ovedit.workflows.segment import next_colour
 
 
 def point_request(
@@ -75,14 +75,14 @@ def apply_points(
     if not (candidate.scores.values >= candidate.threshold).any():
         raise NothingFoundError("Nothing hangs together there.", "Click or frame another place.")
     if mask_id is None:
+        coverage = masks.from_scores(candidate.scores, candidate.threshold, document.size)
         mask = ClassMask(
             label or numbered(document.masks, "selection"),
-            next_colour(document.masks),
+            next_colour(document.state, coverage),
             score=candidate.score,
             threshold=candidate.threshold,
             candidates=(candidate,),
         )
-        coverage = masks.from_scores(candidate.scores, candidate.threshold, document.size)
         with document.transaction(f"Select “{mask.label}” by click") as tx:
             tx.add_mask(mask, Surface.from_array(coverage))
         document.set_current(masks=(mask.id,))

@@ -6,7 +6,6 @@ import csv
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import count
 
 from ovedit.document import (
     Candidate,
@@ -18,10 +17,10 @@ from ovedit.document import (
     coverage_of,
     masks,
     new_id,
-    overlay_colour,
 )
 from ovedit.engine.requests import PhraseAnswer, Preset, SegmentRequest, SegmentResult
 from ovedit.errors import DocumentError, UsageError
+from ovedit.workflows.colours import next_colour
 from ovedit.workflows.coverage import candidate_from, labels_of, quoted
 
 _INSTANCE = re.compile(r"(?P<stem>.+) (?P<number>\d+)")
@@ -177,12 +176,6 @@ def reject(document: Document, mask_ids: Sequence[str]) -> None:
             tx.remove_mask(mask_id)
 
 
-def next_colour(masks_so_far: Iterable[ClassMask]) -> tuple[int, int, int]:
-    """The first overlay colour that no mask has yet."""
-    used = {mask.colour for mask in masks_so_far}
-    return next(colour for index in count() if (colour := overlay_colour(index)) not in used)
-
-
 def _clean(phrases: Iterable[str]) -> tuple[str, ...]:
     seen: dict[str, str] = {}
     for phrase in phrases:
@@ -247,8 +240,9 @@ def _mask_for(
 
 def _add(document: Document, tx: Transaction, mask: ClassMask) -> str:
     candidate = mask.candidates[mask.chosen]
-    coloured = replace(mask, colour=next_colour(document.masks))
-    tx.add_mask(coloured, _coverage(document, candidate))
+    coverage = masks.from_scores(candidate.scores, candidate.threshold, document.size)
+    coloured = replace(mask, colour=next_colour(document.state, coverage))
+    tx.add_mask(coloured, Surface.from_array(coverage))
     return mask.id
 
 

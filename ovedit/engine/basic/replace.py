@@ -22,7 +22,7 @@ def replace(request: EditRequest, progress: Progress, cancel: CancelToken) -> Ed
     prompt = quoted(request.prompt)
     paints_thing = wanted.noun == "" or wanted.noun == thing
     if not paints_thing:
-        old = quoted(request.phrase) if thing else "a selection made by hand"
+        old = quoted(request.phrase) if request.phrase else "what is selected"
         raise CannotDoError(
             f"The basic engine cannot make {prompt} out of {old}: it changes the material or "
             "colour of a thing, not the thing.",

@@ -1,1 +1,1 @@
-"""Docks and the prompt card."""
+"""The docks."""

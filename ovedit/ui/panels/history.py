@@ -15,7 +15,7 @@ from PySide6.QtCore import (
     Qt,
     Signal,
 )
-from PySide6.QtGui import QColor, QFontMetrics, QKeyEvent, QPainter, QPen
+from PySide6.QtGui import QColor, QFontMetrics, QKeyEvent, QPainter, QPen, QResizeEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QHBoxLayout,
@@ -124,6 +124,21 @@ class _StepView(QListView):
 
     jump = Signal(int)
 
+    def __init__(self, steps: _Steps) -> None:
+        super().__init__()
+        self._steps = steps
+        self.setModel(steps)
+
+    def show_present(self) -> None:
+        """Scroll to the present step."""
+        if self._steps.names:
+            self.scrollTo(self._steps.index(self._steps.present))
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Keep the present step in sight."""
+        super().resizeEvent(event)
+        self.show_present()
+
     def event(self, event: QEvent) -> bool:
         """Keep the keys that mean something here from the window's shortcuts."""
         return keeps(event, ENTER | UP_DOWN | {Qt.Key.Key_Space}) or super().event(event)
@@ -162,9 +177,8 @@ class HistoryPanel(QWidget):
         line.addWidget(close, 0, Qt.AlignmentFlag.AlignTop)
         self._notice.hide()
         self._steps = _Steps(self)
-        self.view = _StepView()
+        self.view = _StepView(self._steps)
         self.view.setAccessibleName("History")
-        self.view.setModel(self._steps)
         self.view.setItemDelegate(_StepDelegate(self.view))
         self.view.setSelectionMode(QAbstractItemView.SelectionMode.NoSelection)
         self.view.setUniformItemSizes(True)
@@ -182,8 +196,7 @@ class HistoryPanel(QWidget):
     def set_steps(self, names: Sequence[str], present: int) -> None:
         """Show the steps, the oldest first; the document is at step number `present`."""
         self._steps.show(tuple(names), present)
-        if 0 <= present < len(names):
-            self.view.scrollTo(self._steps.index(present))
+        self.view.show_present()
 
     def set_notice(self, text: str) -> None:
         """Say something about the history, for example what was pruned; empty for nothing."""
