@@ -130,11 +130,13 @@ def uncover(before: Array, stroke: Array) -> Array:
 
 def paint(before: Array, stroke: Array, colour: tuple[int, int, int]) -> Array:
     """RGBA pixels (h, w, 4) with the colour laid over them by the stroke's coverage."""
-    alpha = stroke.astype(np.float32) / 255
-    total = alpha + before[..., 3].astype(np.float32) / 255 * (1 - alpha)
-    weight = np.divide(alpha, total, out=np.zeros_like(alpha), where=total > 0)
     over = np.empty_like(before)
     over[:] = (*colour, 255)
+    alpha = stroke.astype(np.float32) / 255
+    if before[..., 3].min() == 255:
+        return np.asarray(cv2.blendLinear(over, before, alpha, 1 - alpha), np.uint8)
+    total = alpha + before[..., 3].astype(np.float32) / 255 * (1 - alpha)
+    weight = np.divide(alpha, total, out=np.zeros_like(alpha), where=total > 0)
     out = np.asarray(cv2.blendLinear(over, before, weight, 1 - weight), np.uint8)
     out[..., 3] = cv2.convertScaleAbs(total, alpha=255)
     return out
