@@ -153,6 +153,16 @@ class Document:
                 tx.rollback()
             raise
 
+    def perform(self, step: Step) -> None:
+        """Do a step that was worked out on a copy, and remember it.
+
+        The document must be as the copy was before that step. Raises `DocumentError` while a
+        transaction is open.
+        """
+        self._check_idle(f"“{step.name}” cannot be done")
+        self._apply(step, forward=True)
+        self._ended(step)
+
     # -- history ---------------------------------------------------------------------------------
 
     @property

@@ -1,8 +1,9 @@
-"""Jobs on their way: from a question over the model service to an answer in the document.
+"""Jobs on their way: from a question to an answer in the document.
 
-Requests go to the model service with a snapshot of the document. An answer is applied when the
-document has a moment (no gesture under way), held where it would take undone steps away, and
-dropped if its document is no longer open.
+Requests go to the model service with a snapshot of the document; what takes a while and needs no
+model is worked out on another thread. An answer is applied when the document has a moment (no
+gesture under way), held where it would take undone steps away, and dropped if its document is no
+longer open.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
 from PySide6.QtCore import QObject, QTimer, Signal
 
@@ -22,8 +24,13 @@ from ovedit.ui.background import Background
 from ovedit.ui.job_list import JobList
 from ovedit.ui.messages import Message
 from ovedit.ui.session import Session
+from ovedit.workflows import aside
+
+T = TypeVar("T")
 
 _RETRY_MS = 50
+_SHOWN_AFTER_MS = 150
+"""What is done sooner is not listed: a line that comes and goes at once only disturbs."""
 ADD_HELD = "add-held"
 
 
@@ -40,9 +47,9 @@ class Question:
 class _Errand:
     """What to do with a job's answer, and the document that it is for."""
 
-    document: Document
+    document: Document | None
     could_redo: bool = False
-    apply: Callable[[object], None] = lambda _result: None
+    apply: Callable[[Any], object] = lambda _result: None
 
 
 class Errands(QObject):
@@ -63,6 +70,7 @@ class Errands(QObject):
         self._list = JobList(self)
         self._list.changed.connect(self.jobs_changed)
         self._preparing = Background(self)
+        self._aside = Background(self)
         self._answers: deque[tuple[_Errand, object]] = deque()
         self._held: list[tuple[_Errand, object]] = []
         self._retry = QTimer(self, singleShot=True, interval=_RETRY_MS)
@@ -122,6 +130,54 @@ class Errands(QObject):
 
         self._preparing.run(lambda: prepare(state), ready, failed)
 
+    # -- without a model -------------------------------------------------------------------------
+
+    def change(self, title: str, work: Callable[[Document], object]) -> None:
+        """Do to the open document what `work` does to a copy of it, on another thread.
+
+        It becomes the undo step that `work` makes. Where the document is another by then, `work` is
+        done again on what it has become.
+        """
+        document = self._session.document
+        if document is None:
+            return
+        state, revision = document.snapshot(), document.revision
+
+        def apply(outcome: aside.Outcome) -> None:
+            if document.revision == revision:
+                aside.bring_in(document, outcome)
+            else:
+                self.change(title, work)
+
+        self.work(title, lambda: aside.work_out(state, work), apply)
+
+    def work(self, title: str, work: Callable[[], T], apply: Callable[[T], object]) -> None:
+        """Do `work` on another thread, then `apply` what it gave to the open document.
+
+        Cancelling drops what it gives.
+        """
+        document, number = self._session.document, new_job_id()
+        could_redo = document is not None and document.can_redo
+        self._errands[number] = _Errand(document, could_redo, apply)
+
+        def show() -> None:
+            if number in self._errands:
+                self._list.add({number: title})
+                self._list.update(number, queued=False)
+
+        def done(result: T) -> None:
+            errand = self._end(number)
+            if errand is not None:
+                self._answers.append((errand, result))
+                self._hand_over()
+
+        def failed(error: OVEditError) -> None:
+            if self._end(number) is not None:
+                self.said.emit(Message.of(error))
+
+        QTimer.singleShot(_SHOWN_AFTER_MS, self, show)
+        self._aside.run(work, done, failed)
+
     # -- stopping --------------------------------------------------------------------------------
 
     def cancel(self, job_id: str = "") -> None:
@@ -130,7 +186,7 @@ class Errands(QObject):
         if self._service.cancel(number):
             self._list.update(number, cancelling=True)
         else:
-            # It was still being prepared.
+            # It was still being prepared, or is worked out without the service.
             self._end(number)
 
     def cancel_all(self) -> None:
@@ -143,6 +199,7 @@ class Errands(QObject):
         self._errands.clear()
         self._answers.clear()
         self._preparing.finish()
+        self._aside.finish()
 
     def add_held(self) -> None:
         """Apply the answers that came after something was undone: what was undone is given up."""
@@ -195,11 +252,13 @@ class Errands(QObject):
             errand, result = self._answers[0]
             if errand.document is not self._session.document:
                 self._answers.popleft()
-            elif errand.document.busy:
+            elif errand.document is not None and errand.document.busy:
                 # A stroke is under way: it must stay one step of its own.
                 self._retry.start()
                 return
-            elif errand.document.can_redo and not errand.could_redo:
+            elif errand.document is not None and (
+                errand.document.can_redo and not errand.could_redo
+            ):
                 # Applied now, it would take the undone steps away for good: that is not ours to do.
                 self._held.append(self._answers.popleft())
                 text = "The answer is here, but you have undone steps since; adding it drops those."
