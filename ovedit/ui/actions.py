@@ -103,6 +103,7 @@ def _tool(kind: type[Tool]) -> Action:
         kind.shortcut,
         kind.icon,
         kind.hint,
+        checked=lambda c: c.canvas.tool is not None and c.canvas.tool.name == kind.name,
     )
 
 

@@ -87,7 +87,7 @@ class OptionsBar(QToolBar):
         modes = QHBoxLayout(mode)
         modes.setContentsMargins(0, 0, 0, 0)
         modes.setSpacing(6)
-        self._add = _field_button("plus", "Add", "Add to the mask (hold Alt to erase)")
+        self._add = _field_button("plus", "Add", "Add to the mask (hold Ctrl or Alt to erase)")
         self._erase = _field_button("minus", "Erase", "Take away from the mask")
         self._add.clicked.connect(lambda: self._set(subtract=False))
         self._erase.clicked.connect(lambda: self._set(subtract=True))

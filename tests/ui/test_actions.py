@@ -14,6 +14,7 @@ from ovedit.engine.requests import EditKind
 from ovedit.ui.actions import ACTIONS, MENUS
 from ovedit.ui.commands import edit, layer, mask
 from ovedit.ui.main_window import MainWindow
+from ovedit.ui.tools import TOOLS
 from ovedit.workflows import layers
 from tests.ui.conftest import SIZE, picture
 
@@ -222,6 +223,18 @@ def test_an_action_is_one_step_or_none(desk: Desk, id_: str, steps: int):
     desk.idle()
     assert document.history.position == before + steps
     assert not document.busy
+
+
+def test_every_tool_is_in_the_menu_with_its_key(window: MainWindow, document: Document):
+    entries = window.menus["&Tools"].actions()
+    keys_of = {action.text(): action.shortcut().toString() for action in entries}
+    for group in TOOLS:
+        for tool in group:
+            assert keys_of[tool.title] == tool.shortcut
+    eraser = next(action for action in entries if action.text() == "Eraser")
+    eraser.trigger()
+    assert [action.text() for action in entries if action.isChecked()] == ["Eraser"]
+    assert window.tool_column.buttons["eraser"].isChecked()
 
 
 def test_the_menu_and_the_canvas_hold_the_actions(window: MainWindow):

@@ -136,6 +136,7 @@ def test_variations_differ_in_their_seed_and_only_the_first_shows(scene: Scene):
     assert seeds[0] == 0
     assert len(set(seeds)) == 4
     assert scene.document.current_layer_id == layers[0].id
+    assert [layer.name for layer in layers] == [f"metal bench {n}" for n in range(1, 5)]
 
 
 def test_where_the_first_variation_is_cancelled_the_next_one_shows(scene: Scene):

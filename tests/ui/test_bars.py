@@ -126,6 +126,19 @@ def test_a_key_that_changes_an_option_shows_in_the_bar(window: MainWindow, docum
     assert named(window.options_bar, QLineEdit, "Size").text() == f"{window.options.size:.0f} px"
 
 
+def test_the_first_brush_suits_the_picture_and_the_persons_own_stays(
+    window: MainWindow, document: Document
+):
+    assert window.options.size == 24
+    window.session.show_pixels(picture(3000, 2000), "larger")
+    assert window.options.size == 50
+    QTest.keyClick(window.canvas, Qt.Key.Key_BracketRight)
+    own = window.options.size
+    window.session.show_pixels(picture(), "small again")
+    assert window.options.size == own
+    assert named(window.options_bar, QLineEdit, "Size").text() == f"{own:.0f} px"
+
+
 # -- tools -----------------------------------------------------------------------------------------
 
 

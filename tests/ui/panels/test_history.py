@@ -35,6 +35,19 @@ def _click(qtbot: QtBot, panel: HistoryPanel, row: int) -> None:
     qtbot.mouseClick(panel.view.viewport(), Qt.MouseButton.LeftButton, pos=place)
 
 
+def test_the_present_step_stays_in_sight_when_the_dock_shrinks(
+    panel: HistoryPanel, qtbot: QtBot
+) -> None:
+    steps = [f"Step {number}" for number in range(60)]
+    for present in (40, 59, 3):
+        panel.resize(300, 2000)
+        panel.set_steps(steps, present)
+        panel.resize(300, 200)
+        qtbot.wait(5)
+        row = panel.view.visualRect(panel.view.model().index(present, 0))
+        assert panel.view.viewport().rect().contains(row), present
+
+
 def test_steps_say_which_is_present_and_which_are_undone(panel: HistoryPanel) -> None:
     assert _spoken(panel) == [
         "Open park-bench.jpg",

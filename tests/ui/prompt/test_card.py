@@ -137,6 +137,23 @@ def test_the_menu_offers_variations(card: PromptCard, count: int) -> None:
     assert card.edit_line.variations_button.text().startswith(str(count))
 
 
+def test_the_menu_holds_the_seed(card: PromptCard, qtbot: QtBot) -> None:
+    card.set_can_edit(True)
+    card.edit_line.set_edit("remove", "")
+    menu = card.edit_line.variations_button.menu()
+    assert menu is not None
+    menu.popup(card.mapToGlobal(QPoint(0, 0)))
+    _type(qtbot, card.edit_line.seed_field, "7")
+    qtbot.keyClick(card.edit_line.seed_field, Qt.Key.Key_Return)
+    with qtbot.waitSignal(card.edit_requested) as asked:
+        card.apply_button.click()
+    assert asked.args == ["remove", "", 1, 7]
+    another = next(b for b in menu.findChildren(QAbstractButton) if b.toolTip() == "Another seed")
+    qtbot.mouseClick(another, Qt.MouseButton.LeftButton)
+    assert card.edit_line.seed != 7
+    menu.close()
+
+
 def test_up_and_down_walk_the_history_and_come_back(card: PromptCard, qtbot: QtBot) -> None:
     card.set_history(["sky", "tree"])
     _type(qtbot, card.phrase, "ben")
@@ -216,6 +233,32 @@ def test_a_long_message_is_shown_in_full(card: PromptCard) -> None:
     card.show_message("word " * 60, [("One", "1"), ("Two", "2")], "error")
     label = card.message_bar._text
     assert label.height() >= label.heightForWidth(label.width())
+
+
+def test_a_message_needs_no_more_width_than_the_card_has(card: PromptCard) -> None:
+    card.set_can_edit(True)
+    card.set_floating(False)
+    narrowest = card.minimumSizeHint().width()
+    long = "The answer is here, but you have undone steps since: " + "/a/long/folder" * 20
+    card.resize(narrowest, card.height())
+    card.show_message(long, [("Show best guess", "1"), ("Add it", "2")], "warning")
+    assert card.minimumSizeHint().width() == narrowest
+
+
+@pytest.mark.parametrize("width", [1600, 640, 440])
+def test_a_long_message_and_its_buttons_stay_inside_the_card(card: PromptCard, width: int) -> None:
+    parent = card.parentWidget()
+    assert parent is not None
+    parent.resize(width, 600)
+    card.set_can_edit(True)
+    text = "The picture lies in " + "/a/rather/long/folder" * 8
+    card.show_message(text, [("Show best guess", "1"), ("Install an engine", "2")], "warning")
+    label = card.message_bar._text
+    assert label.height() >= label.heightForWidth(label.width())
+    for shown in (label, _button(card, "Show best guess"), _button(card, "Install an engine")):
+        assert card.rect().contains(QRect(shown.mapTo(card, QPoint(0, 0)), shown.size()))
+    assert card.message == text
+    assert parent.rect().contains(card.geometry())
 
 
 def test_a_message_can_be_closed(card: PromptCard, qtbot: QtBot) -> None:

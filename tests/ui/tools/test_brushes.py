@@ -87,10 +87,11 @@ def test_a_shift_line_does_not_come_from_another_mask(bench: Make) -> None:
     assert not coverage(b.document, 1)[60:160, 20].any()
 
 
-def test_alt_takes_away(bench: Make) -> None:
+@pytest.mark.parametrize("key", [ALT, Qt.KeyboardModifier.ControlModifier], ids=["alt", "ctrl"])
+def test_a_key_takes_away(bench: Make, key: Qt.KeyboardModifier) -> None:
     b = bench(BrushTool, with_mask(document_of(SIZE, masks=1)))
     assert coverage(b.document)[120, 150] == 255
-    b.hands.click(150, 120, ALT)
+    b.hands.click(150, 120, key)
     assert coverage(b.document)[120, 150] == 0
     assert b.document.history.steps[-1].name == "Mask eraser"
 
