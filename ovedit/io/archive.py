@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zipfile
 from pathlib import Path, PurePosixPath
+from reprlib import repr
 from types import TracebackType
 from typing import BinaryIO
 
@@ -59,7 +60,7 @@ class Archive:
         """All of an entry. Raises `DamagedFileError` if it is missing, broken or above `limit`."""
         found = self._entries.get(entry)
         if found is None:
-            raise self.damaged(f"its entry {entry!r} is missing")
+            raise self.damaged(f"its entry {repr(entry)} is missing")
         if found.file_size > limit:
             raise self.damaged(
                 f"its entry {entry!r} claims {found.file_size:,} bytes, more than {limit:,}"
@@ -73,7 +74,7 @@ class Archive:
         """The first bytes of an entry. Raises `DamagedFileError` if it is missing or broken."""
         found = self._entries.get(entry)
         if found is None:
-            raise self.damaged(f"its entry {entry!r} is missing")
+            raise self.damaged(f"its entry {repr(entry)} is missing")
         try:
             with self._zip.open(found) as stream:
                 return stream.read(length)

@@ -17,14 +17,15 @@ __all__ = ["OpenedDocument", "is_project", "open_document"]
 class OpenedDocument:
     """A document and where it came from.
 
-    kind: "image" or "project": only a project can be saved back to `path`.
+    kind: "image"; "project"; or "import", a project of which something could not be kept (see
+    `notes`). Only a "project" may be saved back to `path`: nothing in the file is lost by that.
     notes: sentences for the person on what was changed in reading.
     exif: camera data, to be kept in what is saved and exported.
     """
 
     document: Document
     path: Path
-    kind: Literal["image", "project"]
+    kind: Literal["image", "project", "import"]
     notes: tuple[str, ...] = ()
     exif: bytes = b""
 
@@ -56,4 +57,5 @@ def open_document(
         layer=project.current_layer if project.current_layer in known else None,
         masks=tuple(mask for mask in project.current_masks if mask in masks),
     )
-    return OpenedDocument(document, path, "project", project.notes, project.exif)
+    kind = "import" if project.notes else "project"
+    return OpenedDocument(document, path, kind, project.notes, project.exif)

@@ -100,6 +100,7 @@ class _Group:
     opacity: float = 1.0
     visible: bool = True
     locked: bool = False
+    isolated: bool = False
     depth: int = 0
 
 
@@ -116,9 +117,12 @@ def _flat(
         group.opacity * _opacity(element),
         group.visible and element.get("visibility", "visible") != "hidden",
         group.locked or element.get("edit-locked") == "true",
+        element.get("isolation", "isolate") != "auto",
         group.depth + 1,
     )
     operation = element.get("composite-op", "svg:src-over")
+    if group.isolated and operation != "svg:src-over":
+        notes[f"“{name}” blended within its group only; it now does so with all below."] = None
     if element.tag == "stack":
         if inner.depth > _DEEPEST:
             raise ValueError(f"stack.xml nests groups more than {_DEEPEST} deep")

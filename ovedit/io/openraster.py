@@ -110,8 +110,10 @@ def load_project(path: Path | str, *, max_pixels: int = MAX_PIXELS) -> LoadedPro
             loader = project_restore.Loader(archive, pool, max_pixels)
             try:
                 return _read(loader)
-            except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as e:
-                raise archive.damaged(str(e) or type(e).__name__) from e
+            except ValueError as e:
+                raise archive.damaged(str(e)) from e
+            except (KeyError, TypeError, AttributeError, RecursionError) as e:
+                raise archive.damaged(f"{_DOCUMENT} is not what OVEdit writes ({e!r})") from e
             finally:
                 pool.shutdown(cancel_futures=True)
 
@@ -215,7 +217,7 @@ def _own_data(archive: Archive) -> tuple[dict[str, Any] | None, str]:
     if _DOCUMENT not in archive:
         return None, ""
     document = json.loads(archive.read(_DOCUMENT, _TEXT_LIMIT))
-    if not isinstance(document, dict) or not isinstance(document["format"], int):
+    if not isinstance(document, dict) or type(document["format"]) is not int:
         raise ValueError(f"{_DOCUMENT} is not what OVEdit writes")
     if document["format"] > project_describe.FORMAT:
         return None, "A newer OVEdit made this file: masks and recipes were left out."

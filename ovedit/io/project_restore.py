@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass
 from io import BytesIO
+from reprlib import repr
 from typing import Any
 
 import numpy as np
@@ -148,8 +149,8 @@ class Restored:
 def restore(loader: Loader, document: Record) -> Restored:
     """The state that `describe` was given.
 
-    Raises `FileError` for entries that cannot be read or are too large, and KeyError, TypeError or
-    ValueError for JSON that does not hold what it should.
+    Raises `FileError` for entries that cannot be read or are too large, and KeyError, TypeError,
+    AttributeError or ValueError for JSON that does not hold what it should.
     """
     size = loader.check(_size(document["size"]))
     pending: dict[SurfaceRef, Callable[[], Surface]] = {}
@@ -186,7 +187,7 @@ def _restore_layer(
         "visible": bool(record["visible"]),
         "opacity": _share(record["opacity"]),
         "locked": bool(record["locked"]),
-        "blend": BlendMode(record["blend"]),
+        "blend": _blend_mode(record["blend"]),
         "offset": (x, y),
         "has_alpha_mask": record["alpha_mask"] is not None,
     }
@@ -197,7 +198,7 @@ def _restore_layer(
     if record["kind"] == "raster":
         return RasterLayer(**common)
     if record["kind"] != "edit":
-        raise ValueError(f"a layer of kind {record['kind']!r}")
+        raise ValueError(f"a layer of kind {repr(record['kind'])}")
     recipe = record["recipe"]
     return EditLayer(**common, recipe=recipe and _restore_recipe(loader, recipe))
 
@@ -210,11 +211,11 @@ def _restore_recipe(loader: Loader, record: Record) -> EditRecipe:
         phrase=_text(record["phrase"]),
         prompt=_text(record["prompt"]),
         negative_prompt=_text(record["negative_prompt"]),
-        seed=int(record["seed"]),
+        seed=_whole_number(record["seed"]),
         engine=_text(record["engine"]),
         preset=_text(record["preset"]),
-        grow=_number(record["grow"]),
-        feather=_number(record["feather"]),
+        grow=_whole_number(record["grow"]),
+        feather=_whole_number(record["feather"]),
         crop=None if crop is None else Rect(*_whole_numbers(crop, 4)),
         models=tuple(_text(x) for x in _list(record["models"])),
         notes=tuple(_text(x) for x in _list(record["notes"])),
@@ -227,7 +228,7 @@ def _restore_mask(
 ) -> ClassMask:
     red, green, blue = (min(max(x, 0), 255) for x in _whole_numbers(record["colour"], 3))
     candidates = tuple(_restore_candidate(loader, x) for x in _list(record["candidates"]))
-    chosen = int(record["chosen"])
+    chosen = _whole_number(record["chosen"])
     if candidates and not 0 <= chosen < len(candidates):
         raise ValueError(f"candidate {chosen} of {len(candidates)} is chosen")
     mask = ClassMask(
@@ -238,8 +239,8 @@ def _restore_mask(
         group=_text(record["group"]),
         visible=bool(record["visible"]),
         accepted=bool(record["accepted"]),
-        score=None if record["score"] is None else float(record["score"]),
-        threshold=float(record["threshold"]),
+        score=None if record["score"] is None else _share(record["score"]),
+        threshold=_share(record["threshold"]),
         candidates=candidates,
         chosen=chosen,
     )
@@ -252,9 +253,9 @@ def _restore_candidate(loader: Loader, record: Record) -> Candidate:
     loader.check(rect.size)
     return Candidate(
         label=_text(record["label"]),
-        score=float(record["score"]),
+        score=_share(record["score"]),
         scores=ScoreMap(loader.scores(_text(record["scores"])), rect),
-        threshold=float(record["threshold"]),
+        threshold=_share(record["threshold"]),
         reason=_text(record["reason"]),
     )
 
@@ -269,13 +270,13 @@ def _restore_surface(
         return lambda: surface
     x, y = _whole_numbers(record["at"], 2)
     pixels = loader.rgba(_text(entry)) if channels == 4 else loader.grey(_text(entry))
-    alpha = loader.grey(own_alpha) if own_alpha is not None else None
+    alpha = loader.grey(_text(own_alpha)) if own_alpha is not None else None
 
     def wait() -> Surface:
         found = pixels.result()
         area = Rect(x, y, found.shape[1], found.shape[0])
         if not surface.size.rect.contains(area):
-            raise ValueError(f"{entry!r} reaches out of its surface")
+            raise ValueError(f"{repr(entry)} reaches out of its surface")
         if alpha is not None:
             found[..., 3] = alpha.result()
         surface.write(area, found)
@@ -285,40 +286,42 @@ def _restore_surface(
     return wait
 
 
+def _blend_mode(value: Any) -> BlendMode:
+    if value not in list(BlendMode):
+        raise ValueError(f"{repr(value)} where a blend mode belongs")
+    return BlendMode(value)
+
+
 def _size(value: Any) -> Size:
     return Size(*_whole_numbers(value, 2))
 
 
 def _list(value: Any) -> list[Any]:
     if not isinstance(value, list):
-        raise TypeError(f"{value!r} where a list belongs")
+        raise ValueError(f"{repr(value)} where a list belongs")
     return value
 
 
 def _text(value: Any) -> str:
     if not isinstance(value, str):
-        raise TypeError(f"{value!r} where a text belongs")
-    return value
-
-
-def _number(value: Any) -> Any:
-    """A number as it was written: some settings are whole in one version and not in the next."""
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise TypeError(f"{value!r} where a number belongs")
+        raise ValueError(f"{repr(value)} where a text belongs")
     return value
 
 
 def _share(value: Any) -> float:
-    number = float(_number(value))
-    if not 0 <= number <= 1:
-        raise ValueError(f"an opacity of {number}")
-    return number
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= 1:
+        raise ValueError(f"{repr(value)} where a number from 0 to 1 belongs")
+    return float(value)
+
+
+def _whole_number(value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise ValueError(f"{repr(value)} where a whole number belongs")
+    return value
 
 
 def _whole_numbers(value: Any, count: int) -> list[int]:
-    numbers = _list(value)
-    if len(numbers) != count or any(not isinstance(x, int) for x in numbers):
-        raise ValueError(f"{value!r} where {count} whole numbers belong")
-    if any(abs(x) >= 2**31 for x in numbers):
-        raise ValueError(f"{value!r} is out of range")
+    numbers = [_whole_number(x) for x in _list(value)]
+    if len(numbers) != count or any(abs(x) >= 2**31 for x in numbers):
+        raise ValueError(f"{repr(value)} where {count} whole numbers belong")
     return numbers

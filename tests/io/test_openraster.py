@@ -36,6 +36,7 @@ from ovedit.document import (
 )
 from ovedit.errors import DamagedFileError, FileError, TooLargeError, UnsupportedFileError
 from ovedit.geometry import Rect, Size
+from ovedit.io.documents import open_document
 from ovedit.io.openraster import LoadedProject, is_project, load_project, save_project
 
 # -- documents to save -----------------------------------------------------------------------------
@@ -309,6 +310,7 @@ def test_a_file_of_a_newer_version_opens_as_plain_openraster(tmp_path: Path) -> 
 
     rewrite(path, newer)
     loaded = load_project(path)
+    assert open_document(path).kind == "import", "saving must not drop the newer parts unasked"
     assert len(loaded.structure.layers) == 2
     assert any("newer" in note for note in loaded.notes)
 
@@ -376,6 +378,19 @@ def test_groups_are_dissolved_in_order(tmp_path: Path) -> None:
     assert loaded.size == Size(20, 10)
     assert any("Groups" in note for note in loaded.notes)
     assert any("“trees” blended as a whole" in note for note in loaded.notes)
+
+
+@pytest.mark.parametrize(("isolation", "told"), [("", True), ('isolation="auto"', False)])
+def test_a_blend_mode_within_a_group_is_told_of(tmp_path: Path, isolation: str, told: bool) -> None:
+    path = foreign(
+        tmp_path / "p.ora",
+        f"""<stack><stack name="trees" {isolation}>
+          <layer name="oak" src="data/dot.png" composite-op="svg:multiply"/>
+        </stack></stack>""",
+    )
+    loaded = load_project(path)
+    assert loaded.structure.layers[0].blend is BlendMode.MULTIPLY
+    assert any("“oak” blended within its group" in note for note in loaded.notes) == told
 
 
 def test_an_unknown_blend_mode_becomes_normal_with_a_note(tmp_path: Path) -> None:
@@ -566,6 +581,13 @@ def change_document(path: Path, change: Callable[[dict], None]) -> None:
         lambda d: d["masks"][0]["coverage"].update(size=[81, 60]),
         lambda d: d["masks"][0]["candidates"][0].update(scores="mimetype"),
         lambda d: d["masks"][0]["candidates"][0].update(rect=[0, 0, -5, 5]),
+        lambda d: d["masks"][0]["candidates"][0].update(rect=[0, 0, True, 5]),
+        lambda d: d["masks"][0]["candidates"][0].update(threshold=2.0),
+        lambda d: d["masks"][0].update(chosen=float("inf")),
+        lambda d: d["masks"][0].update(score=float("nan")),
+        lambda d: d["masks"][0].update(candidates=None),
+        lambda d: d.update(layers=[None]),
+        lambda d: d.update(format=True),
     ],
 )
 def test_own_data_that_makes_no_sense(tmp_path: Path, change: Callable[[dict], None]) -> None:
