@@ -1,0 +1,182 @@
+"""Pipelines and models of diffusers, by class: "diffusers.StableDiffusionInpaintPipeline"."""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+from typing import Any
+
+import diffusers
+import transformers
+from diffusers.models.modeling_utils import ModelMixin
+from diffusers.pipelines.pipeline_utils import DiffusionPipeline
+from torch import nn
+
+from ovedit.engine.library import Model
+from ovedit.engine.models.runtime.devices import torch_dtype
+from ovedit.engine.models.runtime.loaders.transformer import has_safetensors, pretrained
+from ovedit.engine.models.runtime.loading import Loaded, Offload, Placement
+from ovedit.engine.models.runtime.memory import size_of
+from ovedit.engine.models.runtime.weights import (
+    ReadAhead,
+    check_indexes,
+    check_weights,
+    damaged,
+    read_json,
+    weight_files,
+)
+from ovedit.engine.protocols import CancelToken, Progress
+from ovedit.errors import ModelError
+
+# Older repositories name this class, which has another name today.
+_RENAMED = {"CLIPFeatureExtractor": "CLIPImageProcessor"}
+_OFFLINE = {"local_files_only": True}
+
+
+def load(
+    model: Model, folder: Path, placement: Placement, progress: Progress, cancel: CancelToken
+) -> Loaded:
+    """A `DiffusionPipeline` or, for a class that is one, a `ModelMixin`; see `Loader`."""
+    name = model.loader.partition(".")[2]
+    kind = getattr(diffusers, name, None)
+    if isinstance(kind, type) and issubclass(kind, DiffusionPipeline):
+        return _load_pipeline(model, kind, folder, placement, progress, cancel)
+    if isinstance(kind, type) and issubclass(kind, ModelMixin):
+        files = weight_files(model, folder)
+        ahead = ReadAhead(model, files, progress, cancel)
+        network = _network(model, kind, folder, files, placement.dtype, ahead)
+        network.to(placement.device)
+        return Loaded(network, size_of([network]), placement.device, placement.dtype)
+    raise ModelError(
+        f"diffusers {diffusers.__version__} has no pipeline or model {name!r}.",
+        f"Correct the loader of {model.id}, or install a newer diffusers.",
+    )
+
+
+def _load_pipeline(
+    model: Model,
+    kind: type[DiffusionPipeline],
+    folder: Path,
+    placement: Placement,
+    progress: Progress,
+    cancel: CancelToken,
+) -> Loaded:
+    ahead = ReadAhead(model, weight_files(model, folder), progress, cancel)
+    parts: dict[str, Any] = {}
+    for name, entry in read_json(model, folder / "model_index.json").items():
+        if name.startswith("_") or not isinstance(entry, list):
+            continue
+        part = _part_class(model, name, entry)
+        if part is None or not (folder / name).is_dir():
+            if part is not None and name not in kind._optional_components:
+                raise damaged(model, f"the folder {name} is not there")
+            parts[name] = None
+        elif issubclass(part, nn.Module):
+            files = weight_files(model, folder, f"{name}/")
+            parts[name] = _network(model, part, folder / name, files, placement.dtype, ahead)
+            if placement.offload is Offload.NONE:
+                parts[name].to(placement.device)
+        else:
+            # Schedulers know nothing of code in folders.
+            ours = part.__module__.startswith("diffusers.")
+            code = {} if ours else {"trust_remote_code": False}
+            parts[name] = part.from_pretrained(folder / name, **_OFFLINE, **code)
+        cancel.check()
+    if parts.get("safety_checker", nn.Module) is None:
+        # Said by the catalogue and the engine; the pipeline would warn at every load.
+        parts["requires_safety_checker"] = False
+    # Takes the parts as they are, and the pipeline's own settings out of model_index.json.
+    pipeline = kind.from_pretrained(folder, use_safetensors=True, **_OFFLINE, **parts)
+    pipeline.set_progress_bar_config(disable=True)
+    networks = [part for part in pipeline.components.values() if isinstance(part, nn.Module)]
+    size = _size(networks, placement.offload)
+    if placement.offload is Offload.MODEL:
+        pipeline.enable_model_cpu_offload(device=placement.device)
+    elif placement.offload is Offload.SEQUENTIAL:
+        pipeline.enable_sequential_cpu_offload(device=placement.device)
+
+    def tile(tiled: bool) -> None:
+        set_tiled(pipeline, tiled, slices=placement.device != "mps")
+
+    return Loaded(pipeline, size, placement.device, placement.dtype, tile)
+
+
+def set_tiled(pipeline: Any, tiled: bool, *, slices: bool = True) -> None:
+    """Decode in tiles and slices, and attend in slices: less memory, slower, or all at once.
+
+    slices: whether attention may be sliced; on Apple's chips that gives black pictures.
+    """
+    decoder = getattr(pipeline, "vae", None)
+    for what in ("tiling", "slicing"):
+        switch = getattr(decoder, f"{'enable' if tiled else 'disable'}_{what}", None)
+        if switch is not None:
+            switch()
+    if slices and hasattr(pipeline, "enable_attention_slicing"):
+        if tiled:
+            pipeline.enable_attention_slicing("auto")
+        else:
+            pipeline.disable_attention_slicing()
+
+
+def _part_class(model: Model, name: str, entry: list[Any]) -> Any:
+    """The class that model_index.json names for a part, or None for a part left out."""
+    if entry == [None, None]:
+        return None
+    if len(entry) != 2 or not all(isinstance(word, str) for word in entry):
+        raise damaged(model, f"model_index.json does not say what {name} is")
+    library, title = str(entry[0]), str(entry[1])
+    if library == "diffusers":
+        place: Any = diffusers
+    elif library == "transformers":
+        place = transformers
+    elif library.isidentifier() and hasattr(diffusers.pipelines, library):
+        place = importlib.import_module(f"diffusers.pipelines.{library}")
+    else:
+        # diffusers would look for a Python file of that name in the folder.
+        raise damaged(model, f"its part {name} is made by code of its own ({library}.{title})")
+    part = getattr(place, _RENAMED.get(title, title), None)
+    if not isinstance(part, type) or not hasattr(part, "from_pretrained"):
+        raise damaged(model, f"its part {name} is a {title}, which {library} does not have")
+    return part
+
+
+def _network(
+    model: Model, kind: Any, folder: Path, files: list[Path], dtype: str, ahead: ReadAhead
+) -> Any:
+    check_indexes(model, folder)
+    check_weights(model, files)
+    ahead.read(files)
+    variant = _variant(folder, files)
+    if issubclass(kind, transformers.PreTrainedModel):
+        return pretrained(model, kind, folder, dtype, variant=variant)
+    network, report = kind.from_pretrained(
+        folder,
+        dtype=torch_dtype(dtype),
+        use_safetensors=has_safetensors(folder),
+        variant=variant,
+        output_loading_info=True,
+        **_OFFLINE,
+    )
+    if report["missing_keys"]:
+        raise damaged(model, f"its weights lack {sorted(report['missing_keys'])[0]}")
+    network.requires_grad_(False)
+    return network.eval()
+
+
+def _variant(folder: Path, files: list[Path]) -> str | None:
+    """The "fp16" of "diffusion_pytorch_model.fp16.safetensors", or None for the plain name."""
+    for path in files:
+        if path.parent == folder:
+            stem = path.name.rpartition(".")[0]
+            _, _, variant = stem.partition(".")
+            return variant.partition("-")[0] or None
+    return None
+
+
+def _size(networks: list[nn.Module], offload: Offload) -> int:
+    if offload is Offload.NONE:
+        return size_of(networks)
+    if offload is Offload.MODEL:
+        return max((size_of([network]) for network in networks), default=0)
+    layers = [layer for network in networks for layer in network.modules()]
+    return max((size_of([layer]) for layer in layers if not list(layer.children())), default=0)
