@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from ovedit.engine.protocols import EngineProvider
 
-COMMANDS = ("select", "remove", "replace", "restyle", "info")
+COMMANDS = ("select", "remove", "replace", "restyle", "info", "models")
 """What the first word may be. Anything else is a file for the window."""
 
 DONE, FAILED, BAD_USE, INTERRUPTED = 0, 1, 2, 130
@@ -69,6 +69,10 @@ def _run(arguments: Namespace, provider: EngineProvider | None) -> int:
         from ovedit.cli.info import run_info
 
         return run_info(arguments, provider)
+    if command == "models":
+        from ovedit.cli.models import run_models
+
+        return run_models(arguments)
     if command == "select":
         from ovedit.cli.select import run_select
 

@@ -6,6 +6,7 @@ import argparse
 from typing import NoReturn
 
 from ovedit import __version__
+from ovedit.cli.models import add_models
 
 PRESETS = ("fast", "balanced", "quality")
 
@@ -14,6 +15,7 @@ _EXAMPLES = """examples:
   ovedit remove photo.jpg --prompt "person" -o without.png
   ovedit replace photo.jpg --prompt "wooden bench" --edit "metal bench" -o out.png
   ovedit restyle photo.jpg --prompt "sky" --edit "golden" -o out.ora
+  ovedit models list                     better engines: what they cost, what is here
   ovedit photo.jpg                       open the window on a picture
 
 exit codes: 0 done, 1 nothing found or failed, 2 bad use, 130 interrupted"""
@@ -46,6 +48,7 @@ def build_parser() -> argparse.ArgumentParser:
         "info", help="show version, engines and where things are", allow_abbrev=False
     )
     info.add_argument("--json", action="store_true", help="print it as JSON")
+    add_models(commands)
     return parser
 
 

@@ -9,9 +9,11 @@ import enum
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from ovedit.engine.protocols import CancelToken
+if TYPE_CHECKING:
+    # Brings numpy, which listing models has no use for.
+    from ovedit.engine.protocols import CancelToken
 
 
 class Task(enum.StrEnum):
@@ -241,3 +243,29 @@ class MemoryState:
     def used(self) -> int:
         """Bytes of all models in memory."""
         return sum(resident.size for resident in self.residents)
+
+
+MemoryListener = Callable[[MemoryState], None]
+
+
+class ModelMemory(Protocol):
+    """What is in memory, and how to get it out again. From any thread; no method waits for loads."""
+
+    def memory(self) -> MemoryState:
+        """The models in memory, and their budget."""
+        ...
+
+    def subscribe(self, listener: MemoryListener) -> Callable[[], None]:
+        """Call `listener` after every change, on the thread that made it; returns the way out."""
+        ...
+
+    def unload(self, id: str | None = None) -> int:
+        """Free a model now, though it be pinned, or all that are not; the bytes freed.
+
+        One in use goes as soon as it is not.
+        """
+        ...
+
+    def pin(self, id: str, pinned: bool = True) -> None:
+        """Keep a model in memory once it is there, or let it go again when room is needed."""
+        ...

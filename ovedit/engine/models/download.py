@@ -11,7 +11,6 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-import shutil
 import time
 import uuid
 from collections.abc import Iterator
@@ -83,20 +82,6 @@ def download(
     return _Download(model, cache, listener, cancel, patience or Patience()).run()
 
 
-def free_bytes(folder: Path) -> int:
-    """Room left on the disk that a folder is on, or will be on. Raises `ModelError`."""
-    for place in (folder, *folder.parents):
-        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
-            try:
-                return shutil.disk_usage(place).free
-            except PermissionError as e:
-                raise ModelError(
-                    f"The free room of {folder} cannot be found out: permission is denied.",
-                    "Check its permissions, or set HF_HOME to a folder that is yours.",
-                ) from e
-    raise ModelError(f"There is no disk for {folder}.", "Set HF_HOME to a folder that exists.")
-
-
 class _Download:
     def __init__(
         self,
@@ -124,7 +109,7 @@ class _Download:
     def run(self) -> Path:
         model = self._model
         needed = self._meter.total - self._meter.done
-        free = free_bytes(self._cache)
+        free = store.free_bytes(self._cache)
         if needed > 0 and needed + MARGIN_BYTES > free:
             raise hub_errors.no_room_error(model, needed + MARGIN_BYTES, free, self._cache)
         for file in model.files:
@@ -190,10 +175,10 @@ class _Download:
         self._reached = True
         self._check_published(file, remote)
         self._commit = remote.commit
-        self._remember_branch()
         pointer = self._pointer(file)
         self._blobs.mkdir(parents=True, exist_ok=True)
         pointer.parent.mkdir(parents=True, exist_ok=True)
+        self._remember_branch()
         with self._locked(remote.etag, file):
             size = store.size_of(pointer)
             if size is None or not remote.may_have(size):

@@ -10,8 +10,10 @@ Everything here looks at names and sizes only, and never at a network.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
+import shutil
 import stat
 import zlib
 from collections.abc import Iterable
@@ -33,6 +35,20 @@ def hub_cache() -> Path:
     from huggingface_hub import constants
 
     return Path(constants.HF_HUB_CACHE)
+
+
+def free_bytes(folder: Path) -> int:
+    """Room left on the disk that a folder is on, or will be on. Raises `ModelError`."""
+    for place in (folder, *folder.parents):
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+            try:
+                return shutil.disk_usage(place).free
+            except PermissionError as e:
+                raise ModelError(
+                    f"The free room of {folder} cannot be found out: permission is denied.",
+                    "Check its permissions, or set HF_HOME to a folder that is yours.",
+                ) from e
+    raise ModelError(f"There is no disk for {folder}.", "Set HF_HOME to a folder that exists.")
 
 
 def repository_folder(cache: Path, repository: str) -> Path:

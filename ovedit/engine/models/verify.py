@@ -9,12 +9,15 @@ import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ovedit.engine.library import Model, ModelFile, TransferListener, unheard
 from ovedit.engine.models.meter import Meter
 from ovedit.engine.models.store import inside, size_of
-from ovedit.engine.protocols import CancelToken
 from ovedit.errors import DamagedModelError, ModelError
+
+if TYPE_CHECKING:
+    from ovedit.engine.protocols import CancelToken
 
 READ_BYTES = 1 << 20
 
@@ -83,7 +86,6 @@ def check_files(
 
     Raises `DamagedModelError` naming every file that is wrong, once all were read.
     """
-    cancel = cancel or CancelToken()
     sizes = [size_of(inside(folder, file.path)) for file in model.files]
     meter = Meter(listener, sum(size or 0 for size in sizes))
     good: list[Checked] = []
@@ -112,13 +114,16 @@ def check_files(
     return tuple(good)
 
 
-def _read(path: Path, size: int, file: ModelFile, meter: Meter, cancel: CancelToken) -> By | None:
+def _read(
+    path: Path, size: int, file: ModelFile, meter: Meter, cancel: CancelToken | None
+) -> By | None:
     """By what the file was found to be right; None where it is wrong."""
     digest = Digest(file.sha256, _etag(path), size)
     try:
         with path.open("rb", buffering=0) as stream:
             while data := stream.read(READ_BYTES):
-                cancel.check()
+                if cancel is not None:
+                    cancel.check()
                 digest.update(data)
                 meter.add(len(data))
     except OSError as e:

@@ -557,7 +557,7 @@ def test_proxies_of_the_environment_are_used(hub, cache, model, monkeypatch) -> 
 
 
 def test_a_disk_too_small_is_said_before_a_byte_comes(hub, cache, model, monkeypatch) -> None:
-    monkeypatch.setattr(downloads, "free_bytes", lambda folder: 1_000_000)
+    monkeypatch.setattr(store, "free_bytes", lambda folder: 1_000_000)
     said = refusal(model, cache)
     assert "needs 100 MB more, and 1.0 MB are free" in said and "HF_HOME" in said
     assert not hub.asked
