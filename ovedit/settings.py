@@ -47,6 +47,9 @@ class Settings:
     autosave_seconds: time between autosaves, 0 for none.
     jpeg_quality, webp_quality: 1 to 100, offered when exporting.
     overlay_opacity: fill of a class mask on the canvas, 0 to 1.
+    offline: never use the network, not even when asked for a download.
+    device: what models run on; "auto" takes the fastest that is here.
+    model_memory: bytes that models may take in memory together, 0 for a share of the device's.
     recent_files: newest first.
     recent_prompts, recent_words: phrases and words for edits, newest first.
     engine_options: per engine, options by name, handed to it with every request.
@@ -63,6 +66,9 @@ class Settings:
     jpeg_quality: int = _within(92, 1, 100)
     webp_quality: int = _within(90, 1, 100)
     overlay_opacity: float = _within(0.35, 0.0, 1.0)
+    offline: bool = False
+    device: Literal["auto", "cuda", "mps", "xpu", "cpu"] = "auto"
+    model_memory: int = _within(0, 0, 2**50)
     recent_files: tuple[str, ...] = ()
     recent_prompts: tuple[str, ...] = ()
     recent_words: tuple[str, ...] = ()

@@ -249,7 +249,7 @@ MemoryListener = Callable[[MemoryState], None]
 
 
 class ModelMemory(Protocol):
-    """What is in memory, and how to get it out again. From any thread; no method waits for loads."""
+    """What is in memory, and the way out of it. From any thread; nothing here waits for a load."""
 
     def memory(self) -> MemoryState:
         """The models in memory, and their budget."""

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
+from ovedit.engine.library import (
+    MemoryListener,
+    MemoryState,
+    Model,
+    ModelLibrary,
+    ModelState,
+    Presence,
+)
 from ovedit.engine.protocols import (
     CancelToken,
     EngineInfo,
@@ -21,26 +31,41 @@ from ovedit.engine.requests import (
     SegmentRequest,
 )
 from ovedit.errors import CannotDoError, EngineMissingError
+from ovedit.settings import Settings
+from ovedit.units import size_text
+
+if TYPE_CHECKING:
+    from ovedit.engine.models.runtime.runtime import ModelRuntime
 
 Engine = Segmenter | PointSegmenter | Inpainter
 Factory = Callable[[], Engine]
+Missing = tuple[Model, ModelState, int]
 
 
 class EngineRegistry:
-    """An `EngineProvider` over factories; keeps one instance of each engine it has built."""
+    """An `EngineProvider` over factories; keeps one instance of each engine it has built.
 
-    def __init__(self, factories: Mapping[EngineInfo, Factory]) -> None:
-        """Take the engines in this order. Raises `ValueError` for two of the same name."""
+    An engine that needs models is available while all of them are on this computer.
+    """
+
+    def __init__(
+        self, factories: Mapping[EngineInfo, Factory], library: ModelLibrary | None = None
+    ) -> None:
+        """Take the engines in this order; library: where their models are looked up.
+
+        Raises `ValueError` for two of the same name.
+        """
         self._known = {info.name: (info, factory) for info, factory in factories.items()}
         if len(self._known) != len(factories):
             names = [info.name for info in factories]
             raise ValueError(f"engine names must differ: {', '.join(names)}")
+        self._library = library
         self._built: dict[str, Engine] = {}
         self._lock = threading.Lock()
 
     def engines(self) -> Sequence[EngineInfo]:
         """What every engine is and can do, in the order given; builds none."""
-        return tuple(info for info, _ in self._known.values())
+        return tuple(self._with_models(info) for info, _ in self._known.values())
 
     def answer(
         self, engine: str, request: Request, progress: Progress, cancel: CancelToken
@@ -77,12 +102,29 @@ class EngineRegistry:
                 f'There is no engine "{name}".', f"Known are: {', '.join(self._known)}."
             )
         info, _ = self._known[name]
+        if missing := self._missing(info):
+            raise _models_missing(info, missing)
         if not info.available:
             raise EngineMissingError(
                 f'The engine "{name}" is not installed.',
                 f"It needs {info.needs}." if info.needs else "",
             )
         return info
+
+    def _with_models(self, info: EngineInfo) -> EngineInfo:
+        missing = self._missing(info)
+        return replace(info, available=False, needs=_names(missing)) if missing else info
+
+    def _missing(self, info: EngineInfo) -> list[Missing]:
+        """The models that the engine needs and that are not here, with the bytes to download."""
+        if self._library is None:
+            return []
+        found = [(self._library.model(id), self._library.state(id)) for id in info.models]
+        return [
+            (model, state, max(0, model.download_size - state.on_disk))
+            for model, state in found
+            if state.presence is not Presence.READY
+        ]
 
     def _engine(self, name: str) -> Engine:
         # Models are stateful and slow to load: two jobs at once must not build the same one twice.
@@ -100,8 +142,91 @@ class EngineRegistry:
         return CannotDoError(f'The engine "{info.name}" cannot {what}.', hint)
 
 
-def default_registry() -> EngineRegistry:
+def _names(missing: Sequence[Missing]) -> str:
+    return " and ".join(f"{model.title} ({size_text(left)})" for model, _, left in missing)
+
+
+def _models_missing(info: EngineInfo, missing: Sequence[Missing]) -> EngineMissingError:
+    looked = dict.fromkeys(str(folder) for _, state, _ in missing for folder in state.looked_in)
+    places = ", ".join(looked) or "any folder"
+    ids = " ".join(model.id for model, _, _ in missing)
+    return EngineMissingError(
+        f'The engine "{info.name}" needs {_names(missing)}, not found in {places}.',
+        f"Get it with `ovedit models get {ids}`, or under Models in the window.",
+    )
+
+
+class LazyRuntime:
+    """The `ModelRuntime` of a library, imported (with torch) when an engine first asks for it.
+
+    A `ModelMemory`, which knows without it that nothing is in memory.
+    """
+
+    def __init__(self, library: ModelLibrary, *, device: str = "auto", budget: int = 0) -> None:
+        """Take what `ModelRuntime` takes."""
+        self.library = library
+        self._device, self._budget = device, budget
+        self._runtime: ModelRuntime | None = None
+        self._pinned: set[str] = set()
+        self._listeners: list[MemoryListener] = []
+        self._lock = threading.Lock()
+
+    def get(self) -> ModelRuntime:
+        """The runtime. Raises `EngineMissingError` where torch cannot be used."""
+        with self._lock:
+            if self._runtime is None:
+                from ovedit.engine.models.runtime.runtime import ModelRuntime
+
+                runtime = ModelRuntime(self.library, device=self._device, budget=self._budget)
+                runtime.subscribe(self._tell)
+                for id in self._pinned:
+                    runtime.pin(id)
+                self._runtime = runtime
+            return self._runtime
+
+    def memory(self) -> MemoryState:
+        """The models in memory, and their budget."""
+        return MemoryState() if self._runtime is None else self._runtime.memory()
+
+    def subscribe(self, listener: MemoryListener) -> Callable[[], None]:
+        """Call `listener` after every change, on the thread that made it; returns the way out."""
+        self._listeners.append(listener)
+        return lambda: self._listeners.remove(listener)
+
+    def unload(self, id: str | None = None) -> int:
+        """Free a model now, or all that are not pinned; the bytes freed."""
+        return 0 if self._runtime is None else self._runtime.unload(id)
+
+    def pin(self, id: str, pinned: bool = True) -> None:
+        """Keep a model in memory once it is there, or let it go again when room is needed."""
+        if pinned:
+            self._pinned.add(id)
+        else:
+            self._pinned.discard(id)
+        if self._runtime is not None:
+            self._runtime.pin(id, pinned)
+
+    def _tell(self, state: MemoryState) -> None:
+        for listener in tuple(self._listeners):
+            listener(state)
+
+
+def default_library(settings: Settings) -> ModelLibrary:
+    """The models that OVEdit knows, in the places where this person keeps them."""
+    from ovedit.engine.models.library import LocalLibrary
+
+    return LocalLibrary(offline=settings.offline)
+
+
+def default_runtime(settings: Settings) -> LazyRuntime:
+    """The models in memory, on the device and within the budget that the person set."""
+    return LazyRuntime(
+        default_library(settings), device=settings.device, budget=settings.model_memory
+    )
+
+
+def default_registry(runtime: LazyRuntime | None = None) -> EngineRegistry:
     """The engines that come with OVEdit: the basic one, which is always there."""
     from ovedit.engine.basic.engine import BasicEngine
 
-    return EngineRegistry({BasicEngine.INFO: BasicEngine})
+    return EngineRegistry({BasicEngine.INFO: BasicEngine}, runtime and runtime.library)

@@ -7,8 +7,9 @@ import threading
 import numpy as np
 import pytest
 
+from ovedit.engine.library import MemoryState
 from ovedit.engine.protocols import CancelToken, EngineInfo, EngineProvider, Progress, silent
-from ovedit.engine.registry import EngineRegistry, default_registry
+from ovedit.engine.registry import EngineRegistry, LazyRuntime, default_registry
 from ovedit.engine.requests import (
     EditKind,
     EditRequest,
@@ -19,6 +20,7 @@ from ovedit.engine.requests import (
     SegmentResult,
 )
 from ovedit.errors import Cancelled, CannotDoError, EngineMissingError
+from tests.fake_library import CHUNKS, ScriptedLibrary
 
 IMAGE = np.zeros((4, 5, 4), np.uint8)
 MASK = np.full((4, 5), 255, np.uint8)
@@ -119,6 +121,41 @@ def test_a_cancelled_job_builds_nothing(registry: EngineRegistry) -> None:
     with pytest.raises(Cancelled):
         registry.answer("finder", segment(), silent, cancel)
     assert Finder.built == 0
+
+
+MASKER = EngineInfo("masker", "Masker", selects=True, models=("tiny", "large"))
+
+
+def test_an_engine_is_available_while_its_models_are_here() -> None:
+    library = ScriptedLibrary("tiny", "large")
+    library.bytes_of |= {"tiny": CHUNKS, "large": 5}
+    registry = EngineRegistry({MASKER: Finder}, library)
+    Finder.built = 0
+    (info,) = registry.engines()
+    assert (info.available, info.needs) == (False, "Large (15 bytes)")
+    with pytest.raises(EngineMissingError) as caught:
+        registry.answer("masker", segment(), silent, CancelToken())
+    assert caught.value.message == (
+        'The engine "masker" needs Large (15 bytes), not found in /models.'
+    )
+    assert "`ovedit models get large`" in caught.value.hint
+    assert Finder.built == 0
+    library.bytes_of["large"] = CHUNKS
+    (info,) = registry.engines()
+    assert (info.available, info.needs) == (True, "")
+    assert isinstance(registry.answer("masker", segment(), silent, CancelToken()), SegmentResult)
+
+
+def test_no_model_is_in_memory_before_an_engine_asks_for_one() -> None:
+    runtime = LazyRuntime(ScriptedLibrary("tiny"))
+    heard: list[MemoryState] = []
+    leave = runtime.subscribe(heard.append)
+    assert runtime.memory() == MemoryState()
+    assert runtime.unload() == 0
+    runtime.pin("tiny")
+    runtime.pin("tiny", False)
+    leave()
+    assert heard == []
 
 
 def test_two_engines_of_one_name_are_refused() -> None:

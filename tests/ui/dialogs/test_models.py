@@ -293,22 +293,6 @@ def test_a_title_does_not_move_when_its_download_begins(
     assert row.name_label.pos() == before
 
 
-@pytest.mark.parametrize(
-    ("size", "text"),
-    [
-        (0, "0 bytes"),
-        (999, "999 bytes"),
-        (1_000, "1.0 kB"),
-        (28_000_000, "28 MB"),
-        (2_139_000_000, "2.1 GB"),
-        (999_999_999, "1.0 GB"),
-        (58_000_000_000, "58 GB"),
-    ],
-)
-def test_sizes_are_written_as_disks_are_sold(size: int, text: str) -> None:
-    assert words.size_text(size) == text
-
-
 @given(st.integers(0, 10**12), st.integers(1, 10**12))
 def test_a_hundred_percent_is_only_said_when_it_is_all(done: int, total: int) -> None:
     share = words.percent(done, total)

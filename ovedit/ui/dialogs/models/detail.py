@@ -28,12 +28,12 @@ from ovedit.ui.dialogs.models.words import (
     percent,
     place_text,
     room_error,
-    size_text,
     transfer_text,
     use_text,
 )
 from ovedit.ui.widgets.basics import ThinBar, label, rule, set_role
 from ovedit.ui.widgets.buttons import CheckBox
+from ovedit.units import size_text
 
 _NAME_WIDTH = 84
 

@@ -24,10 +24,11 @@ from ovedit.errors import OVEditError
 from ovedit.service.downloads import DownloadService, Errand, Shelf, Transfer
 from ovedit.ui.dialogs.models.detail import ModelDetail
 from ovedit.ui.dialogs.models.row import HEADING, HeadingRow, ModelRow
-from ovedit.ui.dialogs.models.words import PURPOSES, home_relative, size_text
+from ovedit.ui.dialogs.models.words import PURPOSES, home_relative
 from ovedit.ui.widgets.basics import ElidedLabel, rule
 from ovedit.ui.widgets.row import Row
 from ovedit.ui.widgets.rows import RowList
+from ovedit.units import size_text
 
 _LIST_WIDTH = 340
 _ORDER = tuple(Task)

@@ -9,6 +9,7 @@ from ovedit.engine.library import Model, ModelState, Presence, Task
 from ovedit.engine.protocols import EngineInfo
 from ovedit.service.downloads import Errand, Transfer
 from ovedit.ui.widgets.basics import seconds_left
+from ovedit.units import size_text
 
 PURPOSES: dict[Task, str] = {
     Task.TEXT_IMAGE: "Understand words",
@@ -23,15 +24,6 @@ PURPOSES: dict[Task, str] = {
 """What a kind of model does, as the heading of its group."""
 
 _DTYPES = {"float32": "full precision", "float16": "half precision", "bfloat16": "half precision"}
-
-
-def size_text(size: int) -> str:
-    """Bytes in decimal units, as disks are sold: "28 MB", "2.1 GB"."""
-    for limit, unit in ((10**9, "GB"), (10**6, "MB"), (10**3, "kB")):
-        if size >= limit * 0.9995:
-            value = size / limit
-            return f"{value:.1f} {unit}" if value < 9.95 else f"{value:.0f} {unit}"
-    return f"{size} bytes"
 
 
 def state_text(state: ModelState, transfer: Transfer | None, size: int) -> str:
