@@ -17,6 +17,7 @@ import pstats
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
@@ -95,13 +96,14 @@ class Bench:
 
     def follow(self, frames: Times | None) -> None:
         """Let one frame follow, if there is one to come."""
-        if self.canvas.finished or frames is None:
+        if self.canvas.finished:
             self.app.processEvents()
             self.paint()
-        else:
-            with frames.one():
-                self.app.processEvents()
-                self.paint()
+            return
+        # One by one: Qt may let several follow before it asks for events again.
+        with frames.one() if frames is not None else nullcontext():
+            self.canvas._refine()
+            self.paint()
 
     def settle(self, frames: Times | None) -> None:
         """Let all frames follow that are still to come."""

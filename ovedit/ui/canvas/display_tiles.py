@@ -197,7 +197,7 @@ class DisplayTiles:
 
         rect: within one tile. It is cut out of the nearest coarser tile that is there.
         """
-        for coarser in range(level, self._top_level() + 1):
+        for coarser in range(level, self.top_level() + 1):
             shift = coarser - level
             row, column = (rect.y >> shift) // TILE, (rect.x >> shift) // TILE
             key = (coarser, row, column)
@@ -215,7 +215,8 @@ class DisplayTiles:
         """Where a tile lies, in pixels of its level."""
         return _rect_in_grid(row, column).intersect(self._state().size.rect.at_level(level))
 
-    def _top_level(self) -> int:
+    def top_level(self) -> int:
+        """The first mip level that is one tile."""
         size = self._state().size
         level = 0
         while max(size.width, size.height) >> level > TILE:

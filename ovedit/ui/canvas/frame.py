@@ -27,6 +27,8 @@ class FrameBuffer:
         self._channels = channels
         self._interpolation = interpolation
         self.pixels: Array = np.zeros(self._shape(Size(0, 0)), np.uint8)
+        # Zooms go from one to the other: new memory for each frame costs as much as the scaling.
+        self._other = np.zeros_like(self.pixels)
         self._view: View | None = None
 
     @property
@@ -46,6 +48,7 @@ class FrameBuffer:
             or (zoomed and self._interpolation is None)
         ):
             self.pixels = np.zeros(self._shape(view.viewport), np.uint8)
+            self._other = np.zeros_like(self.pixels)
             return [whole]
         if zoomed and self._interpolation is not None:
             return self._scale(old, view, self._interpolation)
@@ -69,19 +72,18 @@ class FrameBuffer:
             math.floor(top + whole.height * scale),
         ).intersect(whole)
         if not kept:
-            self.pixels = np.zeros_like(self.pixels)
             return [whole]
         # From pixel centres to pixel centres.
         x0, y0 = (kept.x + 0.5 - left) / scale - 0.5, (kept.y + 0.5 - top) / scale - 0.5
-        scaled = cv2.warpAffine(
+        cv2.warpAffine(
             self.pixels,
             np.array([[1 / scale, 0, x0], [0, 1 / scale, y0]]),
             (kept.width, kept.height),
+            self._other[kept.slices],
             flags=cv2.WARP_INVERSE_MAP | interpolation,
             borderMode=cv2.BORDER_REPLICATE,
         )
-        self.pixels = np.zeros_like(self.pixels)
-        self.pixels[kept.slices] = scaled
+        self.pixels, self._other = self._other, self.pixels
         return strips_around(whole, kept)
 
     def _shape(self, size: Size) -> tuple[int, ...]:

@@ -7,6 +7,8 @@ coarser tiles, and finished in the next frames, from the middle of the view outw
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Iterator
+from itertools import chain
 from time import perf_counter
 
 import cv2
@@ -25,13 +27,13 @@ Array = NDArray[np.uint8]
 Cell = tuple[int, int]
 """(row, column) in a grid over the document, see `_cell_side`: what is finished in one go."""
 Job = tuple[set[Cell], Rect, bool]
-"""Cells whose tiles are to be made, the device rectangle to draw, and whether to draw outlines."""
+"""Cells to finish, the device rectangle to draw for it, and whether to draw outlines."""
 
 MOVE_SECONDS = 0.006
 """Time for a frame after the view moved: the next movement is not far."""
 CHANGE_SECONDS = 0.012
 """Time for a frame after what is shown changed: it should change all at once."""
-REFINE_SECONDS = 0.008
+REFINE_SECONDS = 0.006
 """Time for a frame that finishes what the ones before it left."""
 
 _AT_ONCE = 2 * TILE * TILE
@@ -98,10 +100,9 @@ class Renderer:
             seconds = CHANGE_SECONDS if anew or self._marked else REFINE_SECONDS
         exposed = self._buffer.follow(view)
         self.outlines.follow(view)
+        self.drawn = [view.viewport.rect] if moved or anew else []
         jobs = self._jobs_anew(view, exposed) if anew else self._jobs(view, exposed)
         self._marked, self._all_changed = [], False
-        self._pending = set[Cell]().union(*(cells for cells, _, _ in jobs))
-        self.drawn = [view.viewport.rect] if moved or anew else []
         for number, (cells, device, outlined) in enumerate(jobs):
             # A picture that stands still gets on by one at least, however busy the machine is.
             if perf_counter() > start + seconds and (number or moved):
@@ -115,15 +116,18 @@ class Renderer:
             self.drawn.append(device)
         return self._buffer.pixels
 
-    def _jobs_anew(self, view: View, exposed: list[Rect]) -> list[Job]:
-        """Draw what can be had at once after a zoom; returns what remains: everything."""
+    def _jobs_anew(self, view: View, exposed: list[Rect]) -> Iterable[Job]:
+        """Draw what can be had at once after a zoom; gives what remains: everything."""
         self._draw_surround(view)
+        # Until the cells are finished, the next level will do: it has a quarter of the pixels.
+        level = view.level if view.zoom >= 2 else min(view.level + 1, self.tiles.top_level())
         for device in exposed:
-            self._draw_picture(view, device)
-        return _by_cell(view, _cells(view, view.viewport.rect))
+            self._draw_picture(view, device, max(level, view.level))
+        self._pending = _cells(view, view.viewport.rect)
+        return _by_cell(view, self._pending)
 
-    def _jobs(self, view: View, exposed: list[Rect]) -> list[Job]:
-        """Draw what came into sight; returns what remains, and what was marked."""
+    def _jobs(self, view: View, exposed: list[Rect]) -> Iterable[Job]:
+        """Draw what came into sight; gives what remains, and what was marked."""
         waiting = self._pending & _cells(view, view.viewport.rect)
         fresh: set[Cell] = set()
         for device in exposed:
@@ -137,13 +141,17 @@ class Renderer:
         marked: list[Job] = []
         for rect, outlined in self._marked:
             device = touched(view, rect)
-            cells = _cells(view, device)
+            cells = _cells(view, device) - waiting - fresh
             if device.size.area <= _AT_ONCE:
-                marked.append((cells - waiting - fresh, device, outlined))
+                marked.append((cells, device, outlined))
             else:
-                fresh |= cells
+                marked += [
+                    (cell, part.intersect(device), outlined)
+                    for cell, part, _ in _by_cell(view, cells)
+                ]
+        self._pending = waiting.union(fresh, *(cells for cells, _, _ in marked))
         # What has waited longest comes first, or the rim would never get its turn.
-        return marked + _by_cell(view, waiting) + _by_cell(view, fresh - waiting)
+        return chain(marked, _by_cell(view, waiting), _by_cell(view, fresh - waiting))
 
     def _draw_surround(self, view: View) -> None:
         picture = view.device_rect(view.document.rect)
@@ -151,14 +159,15 @@ class Renderer:
             self._fill(device)
             self.outlines.clear(device)
 
-    def _draw_picture(self, view: View, device: Rect) -> None:
+    def _draw_picture(self, view: View, device: Rect, level: int | None = None) -> None:
+        level = view.level if level is None else level
         picture = view.device_rect(view.document.rect).intersect(device)
         if picture != device:
             self._fill(device)
         if picture:
-            source = source_rect(view, picture)
-            pixels = self._assemble(view.level, source)
-            scaled = sample(pixels, source, view, picture, border=cv2.BORDER_REPLICATE)
+            source = source_rect(view, picture, level)
+            pixels, border = self._assemble(level, source), cv2.BORDER_REPLICATE
+            scaled = sample(pixels, source, view, picture, border=border, level=level)
             self._buffer.pixels[picture.slices] = scaled
 
     def _fill(self, device: Rect) -> None:
@@ -191,7 +200,7 @@ def touched(view: View, rect: Rect) -> Rect:
     return sampled.padded(border_reach(view) + 1).intersect(view.viewport.rect)
 
 
-def _by_cell(view: View, cells: set[Cell]) -> list[Job]:
+def _by_cell(view: View, cells: set[Cell]) -> Iterator[Job]:
     """A job for each cell, from the middle of the view outwards."""
     side = _cell_side(view)
     across, down = view.to_document(view.viewport.width / 2, view.viewport.height / 2)
@@ -199,11 +208,9 @@ def _by_cell(view: View, cells: set[Cell]) -> list[Job]:
     def off_centre(cell: Cell) -> float:
         return ((cell[1] + 0.5) * side - across) ** 2 + ((cell[0] + 0.5) * side - down) ** 2
 
-    def device_rect(cell: Cell) -> Rect:
-        area = Rect(cell[1] * side, cell[0] * side, side, side)
-        return touched(view, area.intersect(view.document.rect))
-
-    return [({cell}, device_rect(cell), True) for cell in sorted(cells, key=off_centre)]
+    for row, column in sorted(cells, key=off_centre):
+        area = Rect(column * side, row * side, side, side).intersect(view.document.rect)
+        yield {(row, column)}, touched(view, area), True
 
 
 def _cell_side(view: View) -> int:

@@ -15,9 +15,13 @@ from ovedit.ui.canvas.view import View
 Array = NDArray[np.uint8]
 
 
-def source_rect(view: View, device: Rect) -> Rect:
-    """The pixels of the view's mip level that `sample` needs for a device rectangle."""
-    scale = level_scale(view)
+def source_rect(view: View, device: Rect, level: int | None = None) -> Rect:
+    """The pixels of a mip level that `sample` needs for a device rectangle.
+
+    level: the view's own by default.
+    """
+    level = view.level if level is None else level
+    scale = view.zoom * (1 << level)
     left = (device.x - view.affine.dx) / scale
     top = (device.y - view.affine.dy) / scale
     needed = Rect.from_edges(
@@ -26,16 +30,19 @@ def source_rect(view: View, device: Rect) -> Rect:
         math.ceil(left + device.width / scale) + 1,
         math.ceil(top + device.height / scale) + 1,
     )
-    return needed.intersect(view.document.rect.at_level(view.level))
+    return needed.intersect(view.document.rect.at_level(level))
 
 
-def sample(pixels: Array, source: Rect, view: View, device: Rect, *, border: int) -> Array:
-    """`pixels`, which lie at `source` in the view's level, scaled to a device rectangle.
+def sample(
+    pixels: Array, source: Rect, view: View, device: Rect, *, border: int, level: int | None = None
+) -> Array:
+    """`pixels`, which lie at `source` in a mip level, scaled to a device rectangle.
 
-    border: what lies outside of `source`, as one of OpenCV's border modes. From 200 % on pixels
-    stay squares.
+    border: what lies outside of `source`, as one of OpenCV's border modes. level: the view's own
+    by default. From 200 % on pixels stay squares.
     """
-    scale = level_scale(view)
+    level = view.level if level is None else level
+    scale = view.zoom * (1 << level)
     # Where the first device pixel's centre falls, counted in pixel centres of the source.
     x0 = (device.x + 0.5 - view.affine.dx) / scale - 0.5 - source.x
     y0 = (device.y + 0.5 - view.affine.dy) / scale - 0.5 - source.y
@@ -43,7 +50,7 @@ def sample(pixels: Array, source: Rect, view: View, device: Rect, *, border: int
         inside = Rect(int(x0), int(y0), device.width, device.height)
         if Rect(0, 0, source.width, source.height).contains(inside):
             return pixels[inside.slices]
-    if scale >= 2:
+    if view.zoom >= 2 and level == 0:
         return _squares(pixels, source, view, device, border)
     matrix = np.array([[1 / scale, 0, x0], [0, 1 / scale, y0]], np.float64)
     scaled = cv2.warpAffine(
