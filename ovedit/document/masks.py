@@ -116,6 +116,11 @@ def combine(mask: Coverage, other: Coverage, how: Combine) -> Coverage:
     return np.minimum(mask, other)
 
 
+def product(one: Coverage, other: Coverage) -> Coverage:
+    """One coverage seen through another of its shape: one · other / 255, rounded."""
+    return ((one.astype(np.uint16) * other + 127) // 255).astype(np.uint8)
+
+
 def bounds(mask: Coverage) -> Rect:
     """The smallest rectangle with all coverage above 0."""
     x, y, width, height = cv2.boundingRect(mask)

@@ -26,6 +26,7 @@ from ovedit.document import (
     Layer,
     Surface,
     coverage_of,
+    masks,
 )
 from ovedit.geometry import Rect
 from ovedit.io.images import encode_png
@@ -57,7 +58,7 @@ def describe(
         _describe_layer(out, state, layer, index, layer.id == current_layer)
         for index, layer in enumerate(state.layers)
     ]
-    masks = [
+    class_masks = [
         _describe_mask(out, state, mask, index, scores) for index, mask in enumerate(state.masks)
     ]
     selection = state.selection
@@ -65,7 +66,7 @@ def describe(
         "format": FORMAT,
         "size": [state.size.width, state.size.height],
         "layers": layers,
-        "masks": masks,
+        "masks": class_masks,
         "selection": selection and _describe_surface(out, "ovedit/selection.png", selection),
         "current_layer": current_layer,
         "current_masks": list(current_masks),
@@ -208,8 +209,7 @@ def _picture(surface: Surface, area: Rect, alpha_mask: Surface | None) -> Array:
     assert pixels is not None  # The area is that of the tiles there are.
     if alpha_mask is not None:
         mask = alpha_mask.read(area)
-        product = 0 if mask is None else pixels[..., 3].astype(np.uint16) * mask
-        pixels[..., 3] = (product + 127) // 255
+        pixels[..., 3] = 0 if mask is None else masks.product(pixels[..., 3], mask)
     if pixels.ndim == 3 and pixels[..., 3].min() == 255:
         return np.ascontiguousarray(pixels[..., :3])
     return pixels

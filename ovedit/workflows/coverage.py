@@ -98,10 +98,9 @@ def labels_of(state: DocumentState, mask_ids: Sequence[str]) -> str:
     return quoted([state.mask(mask_id).label for mask_id in mask_ids])
 
 
-def numbered(existing: Iterable[ClassMask], stem: str) -> str:
-    """A name for a mask that nobody has named, such as "mask 1", that no other has."""
-    taken = {mask.label for mask in existing}
-    number = 1
+def free_name(stem: str, existing: Iterable[str]) -> str:
+    """A name for what nobody has named, such as "mask 1", that is not among the existing ones."""
+    taken, number = set(existing), 1
     while f"{stem} {number}" in taken:
         number += 1
     return f"{stem} {number}"

@@ -324,8 +324,7 @@ def _surface_of(document: Document, plan: EditPlan, result: EditResult) -> Surfa
         )
     offset = area.translated(-result.rect.x, -result.rect.y)
     pixels = result.pixels[offset.slices].copy()
-    product = pixels[..., 3].astype(np.uint16) * alpha[area.slices]
-    pixels[..., 3] = (product + 127) // 255
+    pixels[..., 3] = masks.product(pixels[..., 3], alpha[area.slices])
     # A pixel that does not show has no colour to keep: empty tiles stay empty.
     pixels[pixels[..., 3] == 0] = 0
     surface = Surface(size, 4)

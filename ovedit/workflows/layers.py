@@ -15,13 +15,14 @@ from ovedit.document import (
     Layer,
     RasterLayer,
     Surface,
+    masks,
     new_id,
     pixels_of,
 )
 from ovedit.document.compositing import blend, flatten_layers
 from ovedit.errors import DocumentError, UsageError
 from ovedit.geometry import Rect
-from ovedit.workflows.coverage import union_of
+from ovedit.workflows.coverage import free_name, union_of
 
 Array = NDArray[np.uint8]
 
@@ -163,8 +164,7 @@ def remove_alpha_mask(document: Document, layer_id: str, *, apply: bool = False)
     with document.transaction(f"{verb} mask of “{layer.name}”") as tx:
         if apply:
             shown = pixels.array()
-            product = shown[..., 3].astype(np.uint16) * alpha_mask.array()
-            shown[..., 3] = (product + 127) // 255
+            shown[..., 3] = masks.product(shown[..., 3], alpha_mask.array())
             tx.replace_surface(pixels_of(layer_id), Surface.from_array(shown))
         tx.set_alpha_mask(layer_id, None)
 
@@ -178,8 +178,7 @@ def crop_to_selection(document: Document, layer_id: str) -> None:
     surface = state.surface(pixels_of(layer_id))
     pixels = surface.array()
     selected = _moved(state.selection, surface.size.rect, layer.offset)
-    product = pixels[..., 3].astype(np.uint16) * selected
-    pixels[..., 3] = (product + 127) // 255
+    pixels[..., 3] = masks.product(pixels[..., 3], selected)
     pixels[pixels[..., 3] == 0] = 0
     with document.transaction(f"Crop “{layer.name}” to the selection") as tx:
         tx.replace_surface(pixels_of(layer_id), Surface.from_array(pixels))
@@ -221,8 +220,4 @@ def _above_current(document: Document) -> int:
 
 
 def _free_name(document: Document, stem: str) -> str:
-    taken = {layer.name for layer in document.layers}
-    number = 1
-    while f"{stem} {number}" in taken:
-        number += 1
-    return f"{stem} {number}"
+    return free_name(stem, (layer.name for layer in document.layers))

@@ -13,7 +13,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ovedit.document import (
-    SELECTION,
     ClassMask,
     Document,
     Surface,
@@ -26,8 +25,8 @@ from ovedit.errors import DocumentError, UsageError
 from ovedit.geometry import Rect
 from ovedit.workflows.colours import next_colour
 from ovedit.workflows.coverage import (
+    free_name,
     labels_of,
-    numbered,
     quoted,
     read_coverage,
     union_of,
@@ -123,45 +122,19 @@ def subtract(document: Document, mask_ids: Sequence[str]) -> str:
 # -- masks and the selection -----------------------------------------------------------------------
 
 
-def mask_to_selection(
-    document: Document, mask_ids: Sequence[str], *, how: Combine = Combine.REPLACE
-) -> None:
-    """Select what the masks cover, or combine it with the selection there is."""
+def mask_to_selection(document: Document, mask_ids: Sequence[str]) -> None:
+    """Select what the masks cover, in place of what was selected."""
     coverage = union_of(document.state, mask_ids)
-    selected = document.state.selection
-    if selected is not None:
-        coverage = masks.combine(selected.array(), coverage, how)
-    elif how is Combine.SUBTRACT:
-        # No selection means that all is selected; adding to it starts a selection.
-        coverage = 255 - coverage
     with document.transaction(f"Select {labels_of(document.state, mask_ids)}") as tx:
         tx.set_selection(Surface.from_array(coverage))
 
 
-def selection_to_mask(
-    document: Document, mask_ids: Sequence[str], *, how: Combine = Combine.UNION
-) -> None:
-    """Add the selection to masks, take it away, intersect with it, or put it in their place.
-
-    Raises `DocumentError` where nothing is selected.
-    """
-    selected = _selected(document)
-    verbs = {
-        Combine.UNION: "Add selection to",
-        Combine.SUBTRACT: "Subtract selection from",
-        Combine.INTERSECT: "Intersect selection with",
-        Combine.REPLACE: "Put selection in place of",
-    }
-    with document.transaction(f"{verbs[how]} {labels_of(document.state, mask_ids)}") as tx:
-        for mask_id in mask_ids:
-            before = document.state.coverage(mask_id)
-            after = masks.combine(before, selected, how)
-            write_changed(tx, coverage_of(mask_id), document.size.rect, before, after)
-
-
 def new_mask_from_selection(document: Document, *, label: str = "") -> str:
     """Add a mask of what is selected; returns its id. Raises `DocumentError` for no selection."""
-    return add_mask(document, _selected(document), label=label, name="Mask from selection")
+    selection = document.state.selection
+    if selection is None:
+        raise DocumentError("Nothing is selected.", "Draw a selection first.")
+    return add_mask(document, selection.array(), label=label, name="Mask from selection")
 
 
 # -- adding, copying, showing ----------------------------------------------------------------------
@@ -178,9 +151,14 @@ def add_mask(
     """Add a mask made by hand or read from a file; returns its id.
 
     coverage: (H, W) uint8 of the document's size, which is taken over. Raises `UsageError` for
-    another size.
+    another size or type.
     """
     size = document.size
+    if coverage.dtype != np.uint8 or coverage.ndim != 2:
+        raise UsageError(
+            f"An array of shape {coverage.shape} and type {coverage.dtype} is no mask.",
+            "Give (height, width) uint8.",
+        )
     if coverage.shape != (size.height, size.width):
         raise UsageError(
             f"The mask is {coverage.shape[1]} × {coverage.shape[0]} pixels, the picture "
@@ -188,7 +166,7 @@ def add_mask(
             "Use a mask of the picture's size.",
         )
     mask = ClassMask(
-        label or numbered(document.masks, "mask"),
+        label or free_name("mask", (mask.label for mask in document.masks)),
         next_colour(document.state, coverage),
         accepted=accepted,
     )
@@ -228,13 +206,6 @@ def show(document: Document, mask_ids: Sequence[str], *, visible: bool) -> None:
     with document.transaction(f"{verb} {labels_of(document.state, mask_ids)}") as tx:
         for mask_id in mask_ids:
             tx.update_mask(mask_id, visible=visible)
-
-
-def solo(document: Document, mask_ids: Sequence[str]) -> None:
-    """Show these masks and hide all others."""
-    with document.transaction(f"Show only {labels_of(document.state, mask_ids)}") as tx:
-        for mask in document.masks:
-            tx.update_mask(mask.id, visible=mask.id in mask_ids)
 
 
 # -- inside ----------------------------------------------------------------------------------------
@@ -284,13 +255,6 @@ def _combine_into_first(
             tx.remove_mask(mask_id)
     document.set_current(masks=(first,))
     return first
-
-
-def _selected(document: Document) -> Coverage:
-    surface = document.state.surfaces.get(SELECTION)
-    if surface is None:
-        raise DocumentError("Nothing is selected.", "Draw a selection first.")
-    return surface.array()
 
 
 def _check_positive(what: str, value: float) -> None:

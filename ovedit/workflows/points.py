@@ -19,7 +19,7 @@ from ovedit.workflows.colours import next_colour
 from ovedit.workflows.coverage import (
     candidate_from,
     coverage_in,
-    numbered,
+    free_name,
     read_coverage,
     scored_area,
     write_changed,
@@ -77,7 +77,7 @@ def apply_points(
     if mask_id is None:
         coverage = masks.from_scores(candidate.scores, candidate.threshold, document.size)
         mask = ClassMask(
-            label or numbered(document.masks, "selection"),
+            label or free_name("selection", (mask.label for mask in document.masks)),
             next_colour(document.state, coverage),
             score=candidate.score,
             threshold=candidate.threshold,

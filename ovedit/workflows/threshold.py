@@ -78,14 +78,6 @@ class ThresholdPreview:
         return out
 
 
-def threshold_preview(state: DocumentState, mask_id: str, value: float, level: int) -> Coverage:
-    """(h, w) coverage of the whole document at a mip level, were the mask's threshold `value`.
-
-    For one look; while a slider moves, keep a `ThresholdPreview` and ask it at each step.
-    """
-    return ThresholdPreview(state, mask_id, level).at(value)
-
-
 def _corrections(
     state: DocumentState, mask_id: str, level: int
 ) -> tuple[Rect, Coverage, Coverage] | None:

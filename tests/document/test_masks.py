@@ -18,6 +18,7 @@ from ovedit.document.masks import (
     fill_holes,
     from_scores,
     grow,
+    product,
     remove_specks,
     smooth,
     snap_to_edges,
@@ -245,3 +246,10 @@ def test_the_chosen_candidate_is_the_one_shown() -> None:
     offered = tuple(Candidate(name, 0.5, scores, 0.5) for name in "ab")
     assert ClassMask("x", (0, 0, 0), candidates=offered, chosen=1).candidate is offered[1]
     assert ClassMask("x", (0, 0, 0)).candidate is None
+
+
+def test_a_product_is_exact_but_for_rounding() -> None:
+    one, other = np.meshgrid(np.arange(256), np.arange(256))
+    found = product(one.astype(np.uint8), other.astype(np.uint8))
+    assert found.dtype == np.uint8
+    assert np.abs(found - one * other / 255).max() <= 0.5

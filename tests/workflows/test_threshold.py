@@ -102,7 +102,7 @@ def test_the_preview_shows_what_the_threshold_will_give(level: int, rect: Rect) 
     document, mask_id = with_mask(rect)
     paint(document, mask_id, Rect(100, 60, 96, 64), 255)
     paint(document, mask_id, Rect(320, 200, 64, 64), 0)
-    shown = threshold.threshold_preview(document.state, mask_id, 0.62, level)
+    shown = threshold.ThresholdPreview(document.state, mask_id, level).at(0.62)
     threshold.set_threshold(document, mask_id, 0.62)
     surface = document.state.surface(coverage_of(mask_id))
     real = surface.read(surface.level_size(level).rect, level)
@@ -129,7 +129,7 @@ def test_a_mask_made_by_hand_has_no_threshold() -> None:
     with pytest.raises(DocumentError, match="made by hand"):
         threshold.set_threshold(document, by_hand, 0.3)
     with pytest.raises(DocumentError, match="made by hand"):
-        threshold.threshold_preview(document.state, by_hand, 0.3, 0)
+        threshold.ThresholdPreview(document.state, by_hand, 0)
 
 
 @pytest.mark.parametrize("value", [-0.1, 1.1])
