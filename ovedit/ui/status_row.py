@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QStatusBar, QWidget
+from PySide6.QtGui import QResizeEvent
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSizePolicy, QStatusBar, QWidget
 
 from ovedit.geometry import Size
 from ovedit.ui.panels.jobs import JobView
@@ -34,7 +35,8 @@ class StatusRow(QStatusBar):
         self._hint = ElidedLabel()
         self._hint.set_look(dimmed=True)
         self._engine = self._field("Engine", "")
-        self._job = QLabel()
+        self._job = ElidedLabel()
+        self._job.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
         self._bar = ThinBar("Progress of the running job")
         self._bar.setFixedWidth(160)
         self._left = self._field("Time left", "00:00 left")
@@ -46,10 +48,17 @@ class StatusRow(QStatusBar):
         self._cancel.clicked.connect(self.cancel_requested)
         for widget in (self._position, self._zoom, self._size):
             layout.addWidget(widget)
-        layout.addWidget(self._hint, 1)
+        layout.addWidget(self._hint, 1000)
+        layout.addStretch(1)
         for widget in (self._engine, self._job, self._bar, self._left, self._cancel):
             layout.addWidget(widget)
         self.addWidget(row, 1)
+        # Its own, not that of all parts together: in a narrow window some of them give way.
+        row.setMinimumWidth(1)
+        self._row = layout
+        self._running = False
+        self._of_job = (self._job, self._bar, self._left, self._cancel)
+        self._give_way = (self._size, self._engine, self._left, self._position, self._bar)
         self.show_job(None)
 
     @staticmethod
@@ -89,10 +98,28 @@ class StatusRow(QStatusBar):
 
     def show_job(self, job: JobView | None) -> None:
         """The running job, or None."""
-        for widget in (self._job, self._bar, self._left, self._cancel):
-            widget.setVisible(job is not None)
+        self._running = job is not None
         if job is not None:
-            self._job.setText(job.title)
+            self._job.set_text(job.title)
             self._bar.set_fraction(job.fraction)
             self._left.setText("stopping" if job.cancelling else seconds_left(job.seconds_left))
             self._cancel.setEnabled(not job.cancelling)
+        self._make_room()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Show what there is room for."""
+        super().resizeEvent(event)
+        self._make_room()
+
+    def _make_room(self) -> None:
+        """Show everything that is known, less what there is no room for, the first part first."""
+        for widget in (self._position, self._zoom, self._size, self._engine):
+            widget.show()
+        for widget in self._of_job:
+            widget.setVisible(self._running)
+        self._hint.setVisible(not self._running)
+        for widget in self._give_way:
+            self._row.invalidate()
+            if self._row.minimumSize().width() <= self.width():
+                break
+            widget.hide()

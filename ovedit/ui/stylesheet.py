@@ -26,6 +26,7 @@ QMenu::item:selected { background: $chosen; }
 QMenu::item:disabled { color: $disabled; }
 QMenu::separator { height: 1px; background: $line; margin: 4px 0; }
 QMenu::icon { padding-left: 8px; }
+QMenu::icon:checked { background: $chosen; border: 1px solid $accent; border-radius: 4px; }
 
 QToolBar { background: $panel; border: 0; spacing: 6px; padding: 6px; }
 QToolBar:top { border-bottom: 1px solid $line; }
@@ -182,7 +183,6 @@ def stylesheet(t: Tokens) -> str:
     """The whole application's style sheet in the colours of `t`."""
     return _SHEET.substitute(
         window=t.window,
-        warning=t.warning,
         bad=t.bad,
         canvas=t.canvas,
         panel=t.panel,

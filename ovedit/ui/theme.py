@@ -13,16 +13,16 @@ from PySide6.QtGui import QColor, QFont, QPalette
 from PySide6.QtWidgets import QApplication, QStyleFactory
 
 from ovedit.ui.stylesheet import stylesheet
-from ovedit.ui.tokens import DARK, HEADING_PX, LIGHT, TEXT_PX, Tokens, mix
+from ovedit.ui.tokens import DARK, LIGHT, TEXT_PX, Tokens, mix
 
 ThemeChoice = Literal["system", "dark", "light"]
 
 
-def text_font(base: QFont, *, heading: bool = False, bold: bool = False) -> QFont:
-    """`base` at 13 px, or at 12 px semibold for headings; numbers take equal widths."""
+def text_font(base: QFont) -> QFont:
+    """`base` at 13 px; numbers take equal widths."""
     font = QFont(base)
-    font.setPixelSize(HEADING_PX if heading else TEXT_PX)
-    font.setWeight(QFont.Weight.DemiBold if heading or bold else QFont.Weight.Normal)
+    font.setPixelSize(TEXT_PX)
+    font.setWeight(QFont.Weight.Normal)
     font.setFeature(QFont.Tag("tnum"), 1)
     return font
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-SPACE_S, SPACE_M, SPACE_L = 4, 8, 12
 RADIUS_FIELD, RADIUS_BUTTON, RADIUS_CARD = 5, 8, 12
-TEXT_PX, HEADING_PX = 13, 12
+TEXT_PX = 13
 ICON_PX = 18
 
 

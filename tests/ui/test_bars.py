@@ -18,6 +18,7 @@ from PySide6.QtWidgets import (
     QColorDialog,
     QLabel,
     QLineEdit,
+    QProgressBar,
     QWidget,
 )
 from pytest import MonkeyPatch
@@ -220,6 +221,41 @@ def test_the_running_job_shows_with_a_way_to_stop_it(status: StatusRow, qtbot: Q
     assert not cancel.isEnabled()
     status.show_job(None)
     assert not cancel.isVisible()
+
+
+@pytest.mark.parametrize("width", [820, 500])
+def test_a_long_job_leaves_the_row_narrow(status: StatusRow, width: int):
+    status.show_picture(Size(6000, 4000))
+    status.show_engine("Basic (built in)")
+    status.resize(width, status.height())
+    status.show_job(JobView("1", "Replace → a very long wish " * 8, fraction=0.5, seconds_left=65))
+    assert status.minimumSizeHint().width() <= 500
+    cancel = named(status, QAbstractButton, "Cancel")
+    assert cancel.isVisible()
+    right = cancel.mapTo(status, cancel.rect().topRight()).x()
+    assert right <= width
+    status.resize(1600, status.height())
+    assert text(status, "Time left") == "1:05 left"
+    assert named(status, QProgressBar, "Progress of the running job").isVisible()
+
+
+def test_the_window_stays_small_through_the_main_job(
+    window: MainWindow, document: Document, qtbot: QtBot
+):
+    window.resize(820, 600)
+    window.prompt.phrase.setFocus()
+    QTest.keyClicks(window.prompt.phrase, "wooden bench, tree")
+    QTest.keyClick(window.prompt.phrase, Qt.Key.Key_Return)
+    qtbot.waitUntil(lambda: len(document.masks) == 2)
+    assert (window.width(), window.height()) == (820, 600)
+    document.set_current(masks=(document.masks[0].id,))
+    window.prompt.edit_line.set_variations(4)
+    window.prompt.words.setFocus()
+    QTest.keyClicks(window.prompt.words, "a rather long wish for a metal bench")
+    QTest.keyClick(window.prompt.words, Qt.Key.Key_Return)
+    qtbot.waitUntil(lambda: len(document.layers) == 5)
+    qtbot.wait(20)
+    assert (window.width(), window.height()) == (820, 600)
 
 
 def test_the_pointers_place_shows_while_it_is_over_the_picture(

@@ -97,5 +97,3 @@ def test_text_is_13_px_with_figures_of_one_width(qapp: QApplication, dark: Theme
     font = themes.text_font(qapp.font())
     assert font.pixelSize() == 13
     assert font.featureValue(themes.QFont.Tag("tnum")) == 1
-    heading = themes.text_font(qapp.font(), heading=True)
-    assert (heading.pixelSize(), heading.weight()) == (12, heading.Weight.DemiBold)

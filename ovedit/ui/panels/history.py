@@ -29,6 +29,7 @@ from PySide6.QtWidgets import (
 )
 
 from ovedit.ui.icons import icon
+from ovedit.ui.panels import LEAST_HEIGHT
 from ovedit.ui.theme import tokens
 from ovedit.ui.widgets.basics import label
 from ovedit.ui.widgets.buttons import IconButton
@@ -179,6 +180,7 @@ class HistoryPanel(QWidget):
         self._steps = _Steps(self)
         self.view = _StepView(self._steps)
         self.view.setAccessibleName("History")
+        self.view.setMinimumHeight(LEAST_HEIGHT)
         self.view.setItemDelegate(_StepDelegate(self.view))
         self.view.setSelectionMode(QAbstractItemView.SelectionMode.NoSelection)
         self.view.setUniformItemSizes(True)

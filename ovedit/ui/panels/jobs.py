@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QHBoxLayout, QToolButton, QVBoxLayout, QWidget
 
-from ovedit.ui.widgets.basics import ThinBar, label, seconds_left, set_role
+from ovedit.ui.panels import LEAST_HEIGHT
+from ovedit.ui.widgets.basics import ElidedLabel, ThinBar, label, seconds_left, set_role
 from ovedit.ui.widgets.buttons import IconButton
 from ovedit.ui.widgets.header import PanelHeader
 from ovedit.ui.widgets.rows import Row, RowList
@@ -33,7 +34,7 @@ class JobView:
 
 
 class _JobRow(Row):
-    """A job's title, step, time left, cancel button, and its bar while it runs."""
+    """A job's title, time left and cancel button; its step and its bar while it runs."""
 
     selectable = False
 
@@ -42,6 +43,8 @@ class _JobRow(Row):
         self._time = label("", "dim")
         self._cancel = IconButton("cross", "Cancel this job", row=True)
         self._cancel.clicked.connect(lambda: panel.cancel_requested.emit(job_id))
+        self._step = ElidedLabel()
+        self._step.set_look(dimmed=True)
         self._bar = ThinBar()
         line = QHBoxLayout()
         line.setContentsMargins(12, 5, 8, 5)
@@ -52,8 +55,10 @@ class _JobRow(Row):
         line.addWidget(self._cancel)
         self._bar_box = QWidget()
         bar = QHBoxLayout(self._bar_box)
-        bar.setContentsMargins(12, 2, 12, 10)
-        bar.addWidget(self._bar)
+        bar.setContentsMargins(12, 0, 12, 8)
+        bar.setSpacing(8)
+        bar.addWidget(self._step, 1)
+        bar.addWidget(self._bar, 1)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
@@ -63,7 +68,9 @@ class _JobRow(Row):
     def show_job(self, job: JobView) -> None:
         """Show the job as it is now."""
         step = "stopping" if job.cancelling else "" if job.queued else job.step
-        self.name_label.set_text(job.title, step)
+        self.name_label.set_text(job.title)
+        self._step.set_text(step)
+        self._step.setVisible(bool(step))
         self.name_label.set_look(dimmed=job.queued)
         left = "waiting" if job.queued else seconds_left(job.seconds_left)
         self._time.setText("" if job.cancelling else left)
@@ -98,6 +105,7 @@ class JobsPanel(QWidget):
         self._empty.setContentsMargins(12, 6, 12, 10)
         set_role(self._empty, role="dim")
         self.list = RowList("Jobs", multiple=False, renamable=False)
+        self.list.setMinimumHeight(LEAST_HEIGHT)
         self.list.delete_pressed.connect(self.cancel_requested)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)

@@ -9,6 +9,7 @@ from PySide6.QtCore import QPoint, Qt, Signal
 from PySide6.QtGui import QImage, QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QMenu, QVBoxLayout, QWidget
 
+from ovedit.ui.panels import LEAST_HEIGHT
 from ovedit.ui.widgets.basics import Thumbnail, label, set_role
 from ovedit.ui.widgets.buttons import ComboBox, IconButton
 from ovedit.ui.widgets.header import PanelHeader
@@ -189,6 +190,7 @@ class LayersPanel(QWidget):
         line.addWidget(self.opacity, 1)
 
         self.list = RowList("Layers", multiple=False, reorderable=True)
+        self.list.setMinimumHeight(LEAST_HEIGHT)
         self.list.selection_changed.connect(self._selected)
         self.list.hovered.connect(self.row_hovered)
         self.list.renamed.connect(self.renamed)

@@ -15,6 +15,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from ovedit.ui.panels import LEAST_HEIGHT
 from ovedit.ui.panels.mask_rows import InstanceLine, InstanceRow, MaskLine, MaskRow, ScoredRow
 from ovedit.ui.widgets.basics import set_role
 from ovedit.ui.widgets.buttons import GlyphButton, IconButton
@@ -71,6 +72,7 @@ class MasksPanel(QWidget):
         self.header.add(self.more_button)
 
         self.list = RowList("Class masks", hug=True)
+        self.list.setMinimumHeight(LEAST_HEIGHT)
         self.list.selection_changed.connect(self._selected)
         self.list.hovered.connect(self.row_hovered)
         self.list.renamed.connect(self.renamed)

@@ -35,7 +35,6 @@ class EditLine(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self._variations = 1
-        self._narrow = False
         self.kind = SegmentedControl(
             "What to do", [("remove", "Remove"), ("replace", "Replace"), ("restyle", "Restyle")]
         )

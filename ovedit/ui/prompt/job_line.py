@@ -31,8 +31,8 @@ class JobLine(QWidget):
         layout = QHBoxLayout(self)
         layout.setContentsMargins(2, 0, 0, 0)
         layout.setSpacing(12)
-        layout.addWidget(self._title, 2)
-        layout.addWidget(self._bar, 3)
+        layout.addWidget(self._title, 3)
+        layout.addWidget(self._bar, 2)
         layout.addWidget(self._time)
         layout.addWidget(self.cancel)
 

@@ -22,6 +22,9 @@ from PySide6.QtWidgets import (
 
 from ovedit.ui.theme import tokens
 
+_DETAIL_ROOM = 24
+"""Less than this is no room for a detail."""
+
 
 def set_role(widget: QWidget, **properties: str | bool) -> None:
     """Set style-sheet properties (`role="dim"`, `primary=True`) and have them take effect."""
@@ -55,8 +58,7 @@ def rule() -> QFrame:
 class ElidedLabel(QWidget):
     """One line of text and a secondary detail after it; the end is elided where it is too long.
 
-    The detail keeps its place as long as there is room for some of the text. A clipped text shows
-    in full as tool tip.
+    The detail gives way to the text. What is clipped shows in full as tool tip.
     """
 
     def __init__(self, text: str = "", detail: str = "", parent: QWidget | None = None) -> None:
@@ -114,13 +116,11 @@ class ElidedLabel(QWidget):
         metrics = QFontMetrics(font)
         dim = t.selected_dim if self._selected else t.dim
         gap = metrics.horizontalAdvance(" ") if self._detail else 0
-        detail_width = metrics.horizontalAdvance(self._detail)
-        full = metrics.horizontalAdvance(self._text)
-        room = self.width() - gap - detail_width
-        if room < min(full, 56):
-            room, detail_width = self.width(), 0
-        text = metrics.elidedText(self._text, Qt.TextElideMode.ElideRight, max(0, room))
-        clipped = text != self._text or (self._detail and not detail_width)
+        end = Qt.TextElideMode.ElideRight
+        text = metrics.elidedText(self._text, end, self.width())
+        room = self.width() - metrics.horizontalAdvance(text) - gap
+        detail = metrics.elidedText(self._detail, end, room) if room >= _DETAIL_ROOM else ""
+        clipped = (text, detail) != (self._text, self._detail)
         tip = f"{self._text} {self._detail}".strip() if clipped else ""
         if tip != self.toolTip():
             self.setToolTip(tip)
@@ -128,10 +128,10 @@ class ElidedLabel(QWidget):
         painter.setPen(QColor(colour))
         align = Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft
         painter.drawText(self.rect(), align, text)
-        if detail_width:
+        if detail:
             x = metrics.horizontalAdvance(text) + gap
             painter.setPen(QColor(dim if self.isEnabled() else t.disabled))
-            painter.drawText(self.rect().adjusted(x, 0, 0, 0), align, self._detail)
+            painter.drawText(self.rect().adjusted(x, 0, 0, 0), align, detail)
 
 
 class Swatch(QWidget):
