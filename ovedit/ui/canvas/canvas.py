@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
-from PySide6.QtCore import QEvent, QPoint, QPointF, QRectF, Qt, QTimer, Signal
+from PySide6.QtCore import QEvent, QPointF, QRectF, Qt, QTimer, Signal
 from PySide6.QtGui import (
     QColor,
     QCursor,
     QDragEnterEvent,
     QDropEvent,
     QEnterEvent,
-    QImage,
     QKeyEvent,
     QMouseEvent,
     QNativeGestureEvent,
@@ -29,26 +25,20 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QWidget
 
 from ovedit.document import Document
-from ovedit.errors import OVEditError
 from ovedit.geometry import Rect, Size
 from ovedit.ui import theme
+from ovedit.ui.canvas import painting
+from ovedit.ui.canvas.hand import Hand, pen_of
 from ovedit.ui.canvas.overlays import MaskOverlays
+from ovedit.ui.canvas.painting import Picture, widget_region
 from ovedit.ui.canvas.renderer import touched
 from ovedit.ui.canvas.scene import Scene
 from ovedit.ui.canvas.view import View
-from ovedit.ui.qimage import qimage_over, to_qimage
+from ovedit.ui.qimage import to_qimage
 from ovedit.ui.tools.base import Pen, Tool
 
 _ANTS_MS = 90
 _PREVIEW_PIXELS = 4_000_000
-
-
-@dataclass(frozen=True, eq=False)
-class Picture:
-    """Pixels shown in place of the document's over `rect`, without changing the document."""
-
-    image: QImage
-    rect: Rect
 
 
 class Canvas(QWidget):
@@ -80,10 +70,8 @@ class Canvas(QWidget):
         self.view = View(Size(1, 1), Size(1, 1))
         self._fit_wanted = True
         self._lower_margin = 0
-        self._tool: Tool | None = None
-        self._pen: Pen | None = None
+        self._hand = Hand(self.tool_failed.emit)
         self._tool_marks: QRectF | None = None
-        self._pressed = False
         self._tablet = False
         self._pan_from: QPointF | None = None
         self._pan_button = Qt.MouseButton.NoButton
@@ -113,8 +101,7 @@ class Canvas(QWidget):
 
     def set_document(self, document: Document) -> None:
         """Show another document, fitted."""
-        if self._tool is not None:
-            self._tool.cancel()
+        self._hand.cancel()
         self._scene.close()
         opacity = self.overlays.opacity
         self._scene = Scene(document, self._surround(), self._scene_changed)
@@ -126,17 +113,14 @@ class Canvas(QWidget):
 
     def set_tool(self, tool: Tool) -> None:
         """Put another tool in the hand; a gesture under way is given up."""
-        if self._tool is not None:
-            self._tool.cancel()
-        self._tool = tool
-        self._pressed = False
+        self._hand.take(tool)
         self._show_cursor()
         self.update()
 
     @property
     def tool(self) -> Tool | None:
         """The tool in hand."""
-        return self._tool
+        return self._hand.tool
 
     def set_lower_margin(self, pixels: int) -> None:
         """Keep this many logical pixels below a fitted picture free, for the prompt card."""
@@ -189,10 +173,7 @@ class Canvas(QWidget):
 
     def to_widget(self) -> QTransform:
         """From document pixels to logical widget pixels."""
-        ratio = self.devicePixelRatioF()
-        affine = self.view.affine
-        scale = affine.scale / ratio
-        return QTransform(scale, 0, 0, scale, affine.dx / ratio, affine.dy / ratio)
+        return painting.to_widget(self.view)
 
     def widget_point(self, x: float, y: float) -> QPointF:
         """Widget position of a document position."""
@@ -219,52 +200,37 @@ class Canvas(QWidget):
         if renderer.outdated(self.view):
             renderer.frame(self.view)
             # More than was asked for may look different now.
-            self.update(self._widget_region(renderer.drawn).subtracted(event.region()))
+            self.update(widget_region(self.view, renderer.drawn).subtracted(event.region()))
         painter = QPainter(self)
-        self._paint_frame(painter, renderer.pixels)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        to_widget = self.to_widget()
-        if self._picture is None:
-            self._paint_overlays(painter, to_widget)
-        else:
-            painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
-            painter.drawImage(to_widget.mapRect(_qrect(self._picture.rect)), self._picture.image)
-        if self._tool is not None:
-            self._tool.paint(painter, self._pen)
-            self._tool_marks = self._tool.marks(self._pen)
+        painting.paint_scene(
+            painter,
+            self._scene,
+            self.view,
+            QRectF(self.rect()),
+            phase=self._phase,
+            picture=self._picture,
+        )
+        self._hand.paint(painter)
+        self._tool_marks = self._hand.marks()
         painter.end()
         if not renderer.finished:
             self._refining.start()
 
-    def _paint_frame(self, painter: QPainter, pixels: NDArray[np.uint8]) -> None:
-        """Draw (H, W, 4) device pixels of the whole widget."""
-        image = qimage_over(pixels)
-        image.setDevicePixelRatio(self.devicePixelRatioF())
-        painter.drawImage(QPoint(0, 0), image)
-
-    def _paint_overlays(self, painter: QPainter, to_widget: QTransform) -> None:
-        self.overlays.paint_heat_map(painter, to_widget)
-        outlines = self._scene.outlines.frame(self._phase)
-        if outlines is not None:
-            self._paint_frame(painter, outlines)
-        zoom = self.view.zoom / self.devicePixelRatioF()
-        self.overlays.paint_tags(painter, to_widget, zoom, QRectF(self.rect()))
-
     def _refine(self) -> None:
         """Finish more of the picture."""
         self._scene.renderer.frame(self.view)
-        self.update(self._widget_region(self._scene.renderer.drawn))
+        self.update(widget_region(self.view, self._scene.renderer.drawn))
 
     def _scene_changed(self, rect: Rect | None) -> None:
         self._rest_or_march()
         if rect is None:
             self.update()
         else:
-            self.update(self._widget_region([touched(self.view, rect)]))
+            self.update(widget_region(self.view, [touched(self.view, rect)]))
 
     def _update_tool_marks(self) -> None:
         """Paint the tool's marks where they are now, and no more where they were."""
-        marks = None if self._tool is None else self._tool.marks(self._pen)
+        marks = self._hand.marks()
         if marks is None or self._tool_marks is None:
             self.update()
         else:
@@ -278,7 +244,7 @@ class Canvas(QWidget):
 
     def _march(self) -> None:
         # Dashes rest while the pen is at work or a picture is being finished.
-        if not self._pressed and self.finished:
+        if not self._hand.pressed and self.finished:
             self._phase += 1
             self.update()
 
@@ -288,22 +254,9 @@ class Canvas(QWidget):
         ratio = self.devicePixelRatioF()
         return at.x() * ratio, at.y() * ratio
 
-    def _pen_at(self, at: QPointF, event: QMouseEvent | QTabletEvent, pressure: float) -> Pen:
-        x, y = self.view.to_document(*self._device(at))
-        held = event.modifiers()
-        return Pen(
-            x,
-            y,
-            at,
-            pressure,
-            shift=bool(held & Qt.KeyboardModifier.ShiftModifier),
-            alt=bool(held & Qt.KeyboardModifier.AltModifier),
-            ctrl=bool(held & Qt.KeyboardModifier.ControlModifier),
-        )
-
     def tabletEvent(self, event: QTabletEvent) -> None:
         """A stylus: like the mouse, with its pressure."""
-        pen = self._pen_at(event.position(), event, event.pressure())
+        pen = pen_of(event, self.view)
         if event.type() is QEvent.Type.TabletPress and event.button() is Qt.MouseButton.LeftButton:
             self._tablet = True
             self._press(pen)
@@ -317,14 +270,14 @@ class Canvas(QWidget):
     def mousePressEvent(self, event: QMouseEvent) -> None:
         """Start a gesture of the tool, or a pan with the middle button or the space bar."""
         # One gesture at a time: another button pressed meanwhile starts nothing.
-        if self._tablet or self._pressed or self._pan_from is not None:
+        if self._tablet or self._hand.pressed or self._pan_from is not None:
             return
         panning = event.button() is Qt.MouseButton.MiddleButton or self._space
         if panning:
             self._pan_from, self._pan_button = event.position(), event.button()
             self._show_cursor()
         elif event.button() is Qt.MouseButton.LeftButton:
-            self._press(self._pen_at(event.position(), event, 1.0))
+            self._press(pen_of(event, self.view))
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
         """Continue the gesture, or hover."""
@@ -335,7 +288,7 @@ class Canvas(QWidget):
             self._pan_from = event.position()
             self.pan_by(moved.x(), moved.y())
             return
-        self._move(self._pen_at(event.position(), event, 1.0))
+        self._move(pen_of(event, self.view))
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
         """End the gesture."""
@@ -346,46 +299,27 @@ class Canvas(QWidget):
                 self._pan_from = None
                 self._show_cursor()
         elif event.button() is Qt.MouseButton.LeftButton:
-            self._release(self._pen_at(event.position(), event, 1.0))
+            self._release(pen_of(event, self.view))
 
     def _press(self, pen: Pen) -> None:
-        self._pen = pen
         self.setFocus(Qt.FocusReason.MouseFocusReason)
-        if self._tool is not None:
-            self._pressed = True
-            self._gesture(self._tool, self._tool.press, pen)
-            self._update_tool_marks()
+        self._hand.press(pen)
+        self._update_tool_marks()
 
     def _move(self, pen: Pen) -> None:
-        self._pen = pen
         self.hovered.emit(pen.x, pen.y)
-        if self._tool is not None:
-            if self._pressed:
-                self._gesture(self._tool, self._tool.drag, pen)
-            else:
-                self._tool.hover(pen)
-                self.mask_hovered.emit(self.overlays.mask_at(int(pen.x), int(pen.y)))
+        self._hand.move(pen)
+        if self._hand.tool is not None and not self._hand.pressed:
+            self.mask_hovered.emit(self.overlays.mask_at(int(pen.x), int(pen.y)))
         self._update_tool_marks()
 
     def _release(self, pen: Pen) -> None:
-        self._pen = pen
-        if self._tool is not None and self._pressed:
-            self._pressed = False
-            self._gesture(self._tool, self._tool.release, pen)
-            self._update_tool_marks()
-
-    def _gesture(self, tool: Tool, part: Callable[[Pen], None], pen: Pen) -> None:
-        """Do a part of a tool's gesture; an error ends the gesture and is told."""
-        try:
-            part(pen)
-        except OVEditError as error:
-            self._pressed = False
-            tool.cancel()
-            self.tool_failed.emit(error)
+        self._hand.release(pen)
+        self._update_tool_marks()
 
     def leaveEvent(self, event: QEvent) -> None:
         """The pointer went elsewhere."""
-        self._pen = None
+        self._hand.pen = None
         self.hovered.emit(-1.0, -1.0)
         self.mask_hovered.emit("")
         self._update_tool_marks()
@@ -409,7 +343,9 @@ class Canvas(QWidget):
         event.accept()
 
     def event(self, event: QEvent) -> bool:
-        """Pinching on a touch pad zooms."""
+        """Pinching on a touch pad zooms; a screen of another density shows the same place."""
+        if event.type() is QEvent.Type.DevicePixelRatioChange:
+            self._follow_size()
         if isinstance(event, QNativeGestureEvent):
             if event.gestureType() is Qt.NativeGestureType.ZoomNativeGesture:
                 self.zoom_to(self.view.zoom * (1 + event.value()), event.position())
@@ -422,7 +358,7 @@ class Canvas(QWidget):
             if not event.isAutoRepeat():
                 self._space = True
                 self._show_cursor()
-        elif self._tool is None or not self._tool.key(event.key()):
+        elif self.tool is None or not self.tool.key(event.key()):
             if event.key() == Qt.Key.Key_Escape:
                 self.escaped.emit()
             else:
@@ -455,6 +391,9 @@ class Canvas(QWidget):
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Keep the place, or the fit."""
+        self._follow_size()
+
+    def _follow_size(self) -> None:
         if self._fit_wanted:
             self.fit()
         else:
@@ -480,14 +419,6 @@ class Canvas(QWidget):
         colour = QColor(theme.tokens().canvas)
         return colour.blue(), colour.green(), colour.red()
 
-    def _widget_region(self, rects: Iterable[Rect]) -> QRegion:
-        """The widget pixels that these rectangles of device pixels touch."""
-        ratio, region = self.devicePixelRatioF(), QRegion()
-        for at in rects:
-            area = QRectF(at.x / ratio, at.y / ratio, at.width / ratio, at.height / ratio)
-            region = region.united(area.toAlignedRect())
-        return region
-
     def _viewport(self) -> Size:
         ratio = self.devicePixelRatioF()
         return Size(max(1, round(self.width() * ratio)), max(1, round(self.height() * ratio)))
@@ -506,9 +437,5 @@ class Canvas(QWidget):
             self.setCursor(QCursor(Qt.CursorShape.ClosedHandCursor))
         elif self._space:
             self.setCursor(QCursor(Qt.CursorShape.OpenHandCursor))
-        elif self._tool is not None:
-            self.setCursor(QCursor(self._tool.cursor))
-
-
-def _qrect(rect: Rect) -> QRectF:
-    return QRectF(rect.x, rect.y, rect.width, rect.height)
+        elif self.tool is not None:
+            self.setCursor(QCursor(self.tool.cursor))
