@@ -54,6 +54,8 @@ class ModelRow(Row):
         self._model = model
         self.name_label.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.name_label.set_text(model.title)
+        # So that nothing moves when words make way for the tick.
+        self.name_label.setFixedHeight(20)
         self._mark = _Tick()
         self._state = label("", "dim")
         self._state.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
