@@ -147,6 +147,9 @@ class Hub:
         monkeypatch.setattr(constants, "HF_TOKEN_PATH", str(home / "token"))
         monkeypatch.setattr(constants, "AGENT_HARNESSES_PATH", str(home / "agents.json"))
         monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+        monkeypatch.setattr(constants, "HF_HUB_DISABLE_PROGRESS_BARS", True)
+        # The real client's progress bars leave a thread behind.
+        monkeypatch.setattr("tqdm.tqdm.monitor_interval", 0)
         monkeypatch.setattr(constants, "HF_HUB_DISABLE_SYMLINKS", False)
         return cache
 

@@ -87,7 +87,7 @@ def lacking(place: Path, model: Model) -> list[str]:
 def _is_model(place: Path, model: Model) -> bool:
     if lacking(place, model):
         return False
-    if any(file.exact and file.size > 1_000_000 for file in model.files):
+    if max(model.files, key=lambda file: file.size).exact:
         # Names and sizes to the byte: if not this model, then one trained from it.
         return True
     loader = _loader_of(place)
@@ -145,11 +145,8 @@ def _loader_of(place: Path) -> str:
     config = _said(place / "config.json")
     names.append(f"diffusers.{config.get('_class_name')}")
     architectures = config.get("architectures")
-    names += (
-        [f"transformers.{name}" for name in architectures if isinstance(architectures, list)]
-        if architectures
-        else []
-    )
+    if isinstance(architectures, list):
+        names += [f"transformers.{name}" for name in architectures]
     return next((name for name in names if is_loader(name)), "")
 
 
