@@ -11,6 +11,7 @@ from PySide6.QtGui import (
     QDragEnterEvent,
     QDropEvent,
     QEnterEvent,
+    QFocusEvent,
     QKeyEvent,
     QMouseEvent,
     QNativeGestureEvent,
@@ -28,7 +29,7 @@ from ovedit.document import Document
 from ovedit.geometry import Rect, Size
 from ovedit.ui import theme
 from ovedit.ui.canvas import painting
-from ovedit.ui.canvas.hand import Hand, pen_of
+from ovedit.ui.canvas.hand import Grip, Hand, pen_of
 from ovedit.ui.canvas.overlays import MaskOverlays
 from ovedit.ui.canvas.painting import Picture, widget_region
 from ovedit.ui.canvas.renderer import touched
@@ -38,7 +39,6 @@ from ovedit.ui.qimage import to_qimage
 from ovedit.ui.tools.base import Pen, Tool
 
 _ANTS_MS = 90
-_PREVIEW_PIXELS = 4_000_000
 
 
 class Canvas(QWidget):
@@ -73,9 +73,7 @@ class Canvas(QWidget):
         self._hand = Hand(self.tool_failed.emit)
         self._tool_marks: QRectF | None = None
         self._tablet = False
-        self._pan_from: QPointF | None = None
-        self._pan_button = Qt.MouseButton.NoButton
-        self._space = False
+        self._grip = Grip()
         self._picture: Picture | None = None
         self._phase = 0
         self._animated = True
@@ -156,14 +154,12 @@ class Canvas(QWidget):
     def zoom_to(self, zoom: float, at: QPointF | None = None) -> None:
         """Zoom, keeping what is at the widget position `at` (the middle by default) in place."""
         self._fit_wanted = False
-        x, y = self._device(at if at is not None else QRectF(self.rect()).center())
-        self._set_view(self.view.zoomed(zoom, x, y))
+        self._set_view(self.view.zoomed(zoom, *self._device(at)))
 
     def zoom_step(self, direction: int, at: QPointF | None = None) -> None:
         """One zoom step in (1) or out (-1)."""
         self._fit_wanted = False
-        x, y = self._device(at if at is not None else QRectF(self.rect()).center())
-        self._set_view(self.view.stepped(direction, x, y))
+        self._set_view(self.view.stepped(direction, *self._device(at)))
 
     def pan_by(self, dx: float, dy: float) -> None:
         """Move the picture by logical pixels."""
@@ -182,10 +178,7 @@ class Canvas(QWidget):
     @property
     def preview_level(self) -> int:
         """The mip level for coverage shown while a slider moves: what is seen, within 4 MP."""
-        level = self.view.level
-        while self.document.size.area >> (2 * level) > _PREVIEW_PIXELS:
-            level += 1
-        return level
+        return self.view.preview_level
 
     @property
     def finished(self) -> bool:
@@ -250,10 +243,6 @@ class Canvas(QWidget):
 
     # -- pointer ---------------------------------------------------------------------------------
 
-    def _device(self, at: QPointF) -> tuple[float, float]:
-        ratio = self.devicePixelRatioF()
-        return at.x() * ratio, at.y() * ratio
-
     def tabletEvent(self, event: QTabletEvent) -> None:
         """A stylus: like the mouse, with its pressure."""
         pen = pen_of(event, self.view)
@@ -270,11 +259,9 @@ class Canvas(QWidget):
     def mousePressEvent(self, event: QMouseEvent) -> None:
         """Start a gesture of the tool, or a pan with the middle button or the space bar."""
         # One gesture at a time: another button pressed meanwhile starts nothing.
-        if self._tablet or self._hand.pressed or self._pan_from is not None:
+        if self._tablet or self._hand.pressed or self._grip.holds:
             return
-        panning = event.button() is Qt.MouseButton.MiddleButton or self._space
-        if panning:
-            self._pan_from, self._pan_button = event.position(), event.button()
+        if self._grip.take(event):
             self._show_cursor()
         elif event.button() is Qt.MouseButton.LeftButton:
             self._press(pen_of(event, self.view))
@@ -283,21 +270,19 @@ class Canvas(QWidget):
         """Continue the gesture, or hover."""
         if self._tablet:
             return
-        if self._pan_from is not None:
-            moved = event.position() - self._pan_from
-            self._pan_from = event.position()
+        moved = self._grip.move(event)
+        if moved is not None:
             self.pan_by(moved.x(), moved.y())
-            return
-        self._move(pen_of(event, self.view))
+        else:
+            self._move(pen_of(event, self.view))
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
         """End the gesture."""
         if self._tablet:
             return
-        if self._pan_from is not None:
-            if event.button() is self._pan_button:
-                self._pan_from = None
-                self._show_cursor()
+        if self._grip.holds:
+            self._grip.let_go(event)
+            self._show_cursor()
         elif event.button() is Qt.MouseButton.LeftButton:
             self._release(pen_of(event, self.view))
 
@@ -346,7 +331,7 @@ class Canvas(QWidget):
         """Pinching on a touch pad zooms; a screen of another density shows the same place."""
         if event.type() is QEvent.Type.DevicePixelRatioChange:
             self._follow_size()
-        if isinstance(event, QNativeGestureEvent):
+        elif isinstance(event, QNativeGestureEvent):
             if event.gestureType() is Qt.NativeGestureType.ZoomNativeGesture:
                 self.zoom_to(self.view.zoom * (1 + event.value()), event.position())
             return True
@@ -356,8 +341,7 @@ class Canvas(QWidget):
         """The space bar pans; the tool has the next word."""
         if event.key() == Qt.Key.Key_Space:
             if not event.isAutoRepeat():
-                self._space = True
-                self._show_cursor()
+                self._hold_space(True)
         elif self.tool is None or not self.tool.key(event.key()):
             if event.key() == Qt.Key.Key_Escape:
                 self.escaped.emit()
@@ -370,10 +354,14 @@ class Canvas(QWidget):
         """The space bar was let go."""
         if event.key() == Qt.Key.Key_Space:
             if not event.isAutoRepeat():
-                self._space = False
-                self._show_cursor()
+                self._hold_space(False)
         else:
             super().keyReleaseEvent(event)
+
+    def focusOutEvent(self, event: QFocusEvent) -> None:
+        """Whether the space bar is let go elsewhere, nobody tells."""
+        self._hold_space(False)
+        super().focusOutEvent(event)
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
         """Files may be dropped."""
@@ -426,16 +414,20 @@ class Canvas(QWidget):
     def _resized_view(self) -> View:
         return self.view.resized(self._viewport(), self.devicePixelRatioF())
 
+    def _device(self, at: QPointF | None) -> tuple[float, float]:
+        """Device pixels of a widget position, the middle by default."""
+        at = at if at is not None else QRectF(self.rect()).center()
+        return at.x() * self.view.ratio, at.y() * self.view.ratio
+
     def _set_view(self, view: View) -> None:
         if view != self.view:
             self.view = view
             self.view_changed.emit()
             self.update()
 
+    def _hold_space(self, held: bool) -> None:
+        self._grip.space = held
+        self._show_cursor()
+
     def _show_cursor(self) -> None:
-        if self._pan_from is not None:
-            self.setCursor(QCursor(Qt.CursorShape.ClosedHandCursor))
-        elif self._space:
-            self.setCursor(QCursor(Qt.CursorShape.OpenHandCursor))
-        elif self.tool is not None:
-            self.setCursor(QCursor(self.tool.cursor))
+        self.setCursor(QCursor(self._grip.cursor(self.tool)))

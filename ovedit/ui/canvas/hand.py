@@ -1,10 +1,10 @@
-"""The tool in hand, and what the pen does with it."""
+"""What the pointer does: lead the tool through its gestures, or move the picture."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-from PySide6.QtCore import QRectF, Qt
+from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QMouseEvent, QPainter, QTabletEvent
 
 from ovedit.errors import OVEditError
@@ -88,3 +88,44 @@ class Hand:
         except OVEditError as error:
             self.cancel()
             self._failed(error)
+
+
+class Grip:
+    """The picture being moved: by the middle button, or by any while the space bar is held."""
+
+    def __init__(self) -> None:
+        self.space = False
+        self._from: QPointF | None = None
+        self._button = Qt.MouseButton.NoButton
+
+    @property
+    def holds(self) -> bool:
+        """Whether the picture is held."""
+        return self._from is not None
+
+    def take(self, event: QMouseEvent) -> bool:
+        """A button was pressed; returns whether it takes hold of the picture."""
+        if not self.space and event.button() is not Qt.MouseButton.MiddleButton:
+            return False
+        self._from, self._button = event.position(), event.button()
+        return True
+
+    def move(self, event: QMouseEvent) -> QPointF | None:
+        """The pointer moved; returns how far the picture goes, None where it is not held."""
+        if self._from is None:
+            return None
+        moved, self._from = event.position() - self._from, event.position()
+        return moved
+
+    def let_go(self, event: QMouseEvent) -> None:
+        """A button was let go: the picture too if it was held by this one."""
+        if event.button() is self._button:
+            self._from = None
+
+    def cursor(self, tool: Tool | None) -> Qt.CursorShape:
+        """What to show at the pointer."""
+        if self.holds:
+            return Qt.CursorShape.ClosedHandCursor
+        if self.space:
+            return Qt.CursorShape.OpenHandCursor
+        return Qt.CursorShape.ArrowCursor if tool is None else tool.cursor

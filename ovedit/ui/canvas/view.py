@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from ovedit.geometry import Affine, Rect, Size
 
+_PREVIEW_PIXELS = 4_000_000
 MIN_ZOOM, MAX_ZOOM = 1 / 64, 64.0
 ZOOM_STEPS = (
     *(1 / 32, 1 / 16, 1 / 12, 1 / 8, 1 / 6, 1 / 4, 1 / 3, 1 / 2, 2 / 3),
@@ -40,6 +41,14 @@ class View:
             return 0
         coarsest = max(self.document.width, self.document.height).bit_length() - 1
         return min(int(math.log2(1 / self.zoom) + 1e-9), coarsest)
+
+    @property
+    def preview_level(self) -> int:
+        """The mip level for coverage shown while a slider moves: what is seen, within 4 MP."""
+        level = self.level
+        while self.document.area >> (2 * level) > _PREVIEW_PIXELS:
+            level += 1
+        return level
 
     @property
     def fit_zoom(self) -> float:
