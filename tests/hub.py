@@ -41,6 +41,7 @@ class Asked:
     host: str
     path: str
     headers: dict[str, str]
+    port: int = 0
     sent: int = 0
 
     @property
@@ -239,7 +240,7 @@ class _Handler(BaseHTTPRequestHandler):
         hub = self.server.hub
         path = unquote(urlsplit(self.path).path)
         headers = {name.lower(): value for name, value in self.headers.items()}
-        asked = Asked(self.command, self.headers["Host"], path, headers)
+        asked = Asked(self.command, self.headers["Host"], path, headers, self.client_address[1])
         hub.asked.append(asked)
         if hub.mute:
             hub.closing.wait()
@@ -327,8 +328,9 @@ class _Handler(BaseHTTPRequestHandler):
         piece = 65536 if not hub.bytes_per_second else max(1, int(hub.bytes_per_second / 100))
         while asked.sent < end:
             count = min(piece, end - asked.sent)
-            self.wfile.write(body[asked.sent : asked.sent + count])
+            # Counted first: who has read it may look at once.
             asked.sent += count
+            self.wfile.write(body[asked.sent - count : asked.sent])
             if hub.bytes_per_second:
                 time.sleep(count / hub.bytes_per_second)
         if stall is not None and end < len(body) and cut is None:

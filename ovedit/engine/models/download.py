@@ -221,6 +221,11 @@ class _Download:
             raise ModelError(
                 f"{self._model.repository!r} is no name of a repository.", "Correct the entry."
             ) from e
+        except (ValueError, ImportError) as e:
+            raise ModelError(
+                f"The proxy that is set cannot be used: {type(e).__name__}.",
+                "Check HTTPS_PROXY and ALL_PROXY; a SOCKS proxy needs the Python package socksio.",
+            ) from e
         except OSError as e:
             raise ModelError(
                 f"Your log-in to {constants.ENDPOINT} cannot be read: {e.strerror or e}.",

@@ -116,8 +116,14 @@ class Body:
             ) as response:
                 self._note(response.extensions.get("network_stream"))
                 self._put(response)
+                left = int(response.headers.get("content-length", -1))
                 for chunk in response.iter_bytes():
                     self._put(chunk)
+                    left -= len(chunk)
+                    if left == 0:
+                        # The connection now goes back to be used again, perhaps by another thread.
+                        self._socket = None
+                self._socket = None
             self._put(_END)
         except Cancelled:
             return

@@ -136,6 +136,14 @@ def test_without_links_the_files_themselves_lie_in_the_snapshot(
     assert len(hub.asked) == asked
 
 
+def test_connections_are_used_again(hub, cache) -> None:
+    files = {f"{number}.json": b"[]" * (number + 1) for number in range(5)}
+    large = {f"{number}.safetensors": noise(9000, number) for number in range(5)}
+    model = hub.model("owner/name", hub.add("owner/name", files | large), files | large)
+    assert_whole(download(model, cache), files | large)
+    assert len({(asked.host, asked.port) for asked in hub.asked}) == 2
+
+
 def test_progress_counts_every_byte_once(hub, cache, model) -> None:
     heard: list[TransferProgress] = []
     hub.bytes_per_second = 400_000
@@ -551,6 +559,18 @@ def test_proxies_of_the_environment_are_used(hub, cache, model, monkeypatch) -> 
     assert_whole(download(model, cache))
     close_session()
     assert {asked.host for asked in hub.served("HEAD")} == {"hub.invalid"}
+
+
+@pytest.mark.parametrize("proxy", ["nonsense://somewhere", "socks5://127.0.0.1:9"])
+def test_a_proxy_that_cannot_be_used_is_named(hub, cache, model, monkeypatch, proxy) -> None:
+    from huggingface_hub.utils import close_session
+
+    close_session()
+    monkeypatch.setenv("all_proxy", proxy)
+    said = refusal(model, cache)
+    assert "proxy that is set cannot be used" in said or "cannot be reached" in said
+    assert "ALL_PROXY" in said or "HTTPS_PROXY" in said
+    assert not hub.asked
 
 
 # -- the disk --------------------------------------------------------------------------------------
