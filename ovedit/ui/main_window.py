@@ -8,31 +8,28 @@ from pathlib import Path
 
 from PySide6.QtCore import QCoreApplication, Qt, QTimer
 from PySide6.QtGui import QCloseEvent
-from PySide6.QtWidgets import QDockWidget, QMainWindow, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QMainWindow, QStackedWidget, QVBoxLayout, QWidget
 
-from ovedit.document import BlendMode
 from ovedit.document.events import Event, HistoryChanged
 from ovedit.engine.protocols import Preview
 from ovedit.engine.requests import EditKind
 from ovedit.errors import OVEditError
-from ovedit.geometry import Size
 from ovedit.service.model_service import ModelService
 from ovedit.ui import theme
 from ovedit.ui.assistant import USE_GUESS, Assistant
+from ovedit.ui.background import Background
 from ovedit.ui.bindings import Bindings
 from ovedit.ui.canvas.canvas import Canvas
 from ovedit.ui.commands import edit, file, mask
 from ovedit.ui.commands.context import Context
 from ovedit.ui.dock_edits import DockEdits
+from ovedit.ui.docks import Docks
 from ovedit.ui.errands import ADD_HELD, Errands
 from ovedit.ui.icons import app_icon
 from ovedit.ui.menus import Menus
 from ovedit.ui.messages import Message
 from ovedit.ui.options_bar import OptionsBar
-from ovedit.ui.panels.history import HistoryPanel
-from ovedit.ui.panels.jobs import JobsPanel, JobView
-from ovedit.ui.panels.layers import LayersPanel
-from ovedit.ui.panels.masks import MasksPanel
+from ovedit.ui.panels.jobs import JobView
 from ovedit.ui.prompt.card import PromptCard
 from ovedit.ui.recent import RecentFiles
 from ovedit.ui.session import Session
@@ -46,11 +43,8 @@ from ovedit.ui.tour import END_TOUR, Tour
 from ovedit.ui.widgets.basics import label
 from ovedit.ui.window_state import WindowState
 
-DOCK_WIDTH = 300
 _SIZE = (1600, 1000)
 """At the first start, less on a smaller screen."""
-_LEAST_BRUSH = 24.0
-_BLEND_NAMES = {BlendMode.COLOUR: "Colour"}
 
 
 class MainWindow(QMainWindow):
@@ -64,10 +58,10 @@ class MainWindow(QMainWindow):
         self.session = session
         self.service = service
         self.errands = Errands(session, service, self)
+        self.estimates = Background(self)
         self.assistant = Assistant(session, service, self.errands, self)
         self.context = Context(self)
         self.options = ToolOptions()
-        self._usual_brush = self.options.size
         self._build_centre()
         self._build_bars()
         self._build_docks()
@@ -123,44 +117,16 @@ class MainWindow(QMainWindow):
         self.setContextMenuPolicy(Qt.ContextMenuPolicy.NoContextMenu)
 
     def _build_docks(self) -> None:
-        modes = [(str(mode), _blend_name(mode)) for mode in BlendMode]
-        self.masks = MasksPanel()
-        self.layers = LayersPanel(modes)
-        self.history = HistoryPanel()
-        self.jobs = JobsPanel()
-        self.docks = [
-            self._dock("masks", "Class masks", self.masks),
-            self._dock("layers", "Layers", self.layers),
-            self._dock("history", "History", self.history),
-            self._dock("jobs", "Jobs", self.jobs),
-        ]
-        right, corner = Qt.DockWidgetArea.RightDockWidgetArea, Qt.Corner.BottomRightCorner
-        self.setCorner(corner, right)
-        self.prompt_dock = QDockWidget("Prompt", self)
-        self.prompt_dock.setObjectName("dock-prompt")
-        self.prompt_dock.setTitleBarWidget(QWidget())
-        self.addDockWidget(Qt.DockWidgetArea.BottomDockWidgetArea, self.prompt_dock)
-        self.prompt_dock.hide()
-        self.resizeDocks(self.docks, [DOCK_WIDTH] * 4, Qt.Orientation.Horizontal)
-        self.resizeDocks(self.docks, [260, 260, 200, 96], Qt.Orientation.Vertical)
-
-    def _dock(
-        self, name: str, title: str, panel: MasksPanel | LayersPanel | HistoryPanel | JobsPanel
-    ) -> QDockWidget:
-        dock = QDockWidget(title, self)
-        dock.setObjectName(f"dock-{name}")
-        # The panel's own heading is the handle to drag the dock by.
-        dock.setTitleBarWidget(panel.header)
-        dock.setWidget(panel)
-        self.addDockWidget(Qt.DockWidgetArea.RightDockWidgetArea, dock)
-        return dock
+        self.docks = docks = Docks(self)
+        self.masks, self.layers = docks.masks, docks.layers
+        self.history, self.jobs = docks.history, docks.jobs
 
     def _build_menus(self) -> None:
         self.menus = Menus(self, self.canvas, self.context)
         self._caption = label("", "caption")
         self.menuBar().setCornerWidget(self._caption)
         self.menus["&View"].addSeparator()
-        for dock in self.docks:
+        for dock in self.docks.all:
             self.menus["&View"].addAction(dock.toggleViewAction())
         self.masks.set_menu(self.menus["&Mask"])
         self.layers.set_menu(self.menus["&Layer"])
@@ -229,11 +195,11 @@ class MainWindow(QMainWindow):
     def pin_prompt(self, pinned: bool) -> None:
         """Give the prompt card a place of its own below the canvas, or let it float again."""
         if pinned:
-            self.prompt_dock.setWidget(self.prompt)
+            self.docks.prompt.setWidget(self.prompt)
         else:
             self.prompt.setParent(self.canvas)
         self.prompt.set_floating(not pinned)
-        self.prompt_dock.setVisible(pinned)
+        self.docks.prompt.setVisible(pinned)
         self.prompt.show()
         self.canvas.set_lower_margin(0 if pinned else self.prompt.resting_height)
 
@@ -267,7 +233,7 @@ class MainWindow(QMainWindow):
             document.subscribe(self._on_event)
             self.prompt.phrase.clear()
             self.prompt.words.clear()
-            self._fit_brush(document.size)
+            self.tool_host.suit_brush(document.size)
         self.bindings.show(document, self.session.opened_as)
         self._pages.setCurrentWidget(self.start if document is None else self.canvas_area)
         self.prompt.clear_message()
@@ -281,13 +247,6 @@ class MainWindow(QMainWindow):
         self.menus.refresh()
         if document is not None:
             self.canvas.setFocus()
-
-    def _fit_brush(self, size: Size) -> None:
-        """A brush to begin with that suits the picture, until the person chooses a size."""
-        if self.options.size == self._usual_brush:
-            self._usual_brush = max(_LEAST_BRUSH, round(min(size.width, size.height) / 40))
-            self.options.size = self._usual_brush
-            self.tool_host.options_changed()
 
     def _on_event(self, event: Event) -> None:
         if isinstance(event, HistoryChanged) and not self.tour.running:
@@ -413,9 +372,6 @@ class MainWindow(QMainWindow):
         self.session.background.finish()
         self.errands.close()
         self.recent.finish()
+        self.estimates.finish()
         self.engines_stopped = self.service.shutdown()
         event.accept()
-
-
-def _blend_name(mode: BlendMode) -> str:
-    return _BLEND_NAMES.get(mode, str(mode).replace("-", " ").capitalize())

@@ -25,7 +25,7 @@ QMenu::item { padding: 5px 28px 5px 10px; }
 QMenu::item:selected { background: $chosen; }
 QMenu::item:disabled { color: $disabled; }
 QMenu::separator { height: 1px; background: $line; margin: 4px 0; }
-QMenu::icon { padding-left: 8px; }
+QMenu::icon { margin-left: 6px; padding: 2px; }
 QMenu::icon:checked { background: $chosen; border: 1px solid $accent; border-radius: 4px; }
 
 QToolBar { background: $panel; border: 0; spacing: 6px; padding: 6px; }

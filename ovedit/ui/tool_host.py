@@ -10,7 +10,7 @@ from PySide6.QtGui import QTransform
 from ovedit.document import Document
 from ovedit.engine.requests import Point
 from ovedit.errors import LockedError, OVEditError
-from ovedit.geometry import Rect
+from ovedit.geometry import Rect, Size
 from ovedit.ui.assistant import Assistant
 from ovedit.ui.canvas.canvas import Canvas
 from ovedit.ui.messages import Message
@@ -19,6 +19,9 @@ from ovedit.ui.tools import ToolOptions
 
 _UNLOCK = (("New layer", "new-layer"), ("Unlock", "lock-layer"))
 """Buttons with the ids of actions."""
+_LEAST_BRUSH = 24.0
+_BRUSHES_A_SIDE = 40
+"""So many of the first brush's diameters go into the picture's shorter side."""
 
 
 class WindowToolHost:
@@ -34,6 +37,7 @@ class WindowToolHost:
         self._canvas, self._options_bar, self._assistant = canvas, options_bar, assistant
         self._tell = tell
         self.options: ToolOptions = options_bar.options
+        self._usual_brush = self.options.size
 
     @property
     def document(self) -> Document:
@@ -69,6 +73,14 @@ class WindowToolHost:
         """A tool or a key changed the tool options."""
         self._options_bar.refresh()
         self._canvas.update()
+
+    def suit_brush(self, picture: Size) -> None:
+        """Take a brush that suits the picture, unless the person has chosen a size."""
+        if self.options.size == self._usual_brush:
+            side = min(picture.width, picture.height)
+            self._usual_brush = max(_LEAST_BRUSH, round(side / _BRUSHES_A_SIDE))
+            self.options.size = self._usual_brush
+            self.options_changed()
 
     def segment_points(self, points: Sequence[Point], box: Rect | None) -> None:
         """Let the engine find what is at the clicks or in the box."""

@@ -325,13 +325,13 @@ def test_the_start_page_and_the_menu_offer_recent_files(
 
 def test_docks_are_where_they_were(make_window: MakeWindow, qtbot: QtBot):
     first = make_window()
-    first.docks[2].hide()
+    first.docks.all[2].hide()
     first.resize(1234, 777)
     qtbot.wait(5)
     assert first.close()
     second = make_window()
-    assert second.docks[2].isHidden()
-    assert not second.docks[1].isHidden()
+    assert second.docks.all[2].isHidden()
+    assert not second.docks.all[1].isHidden()
 
 
 def test_a_file_of_places_that_is_rubbish_is_no_obstacle(
@@ -339,4 +339,4 @@ def test_a_file_of_places_that_is_rubbish_is_no_obstacle(
 ):
     (_own_folders / "window.ini").write_bytes(b"\x00\xff rubbish [General]\ngeometry=1\ndocks=2\n")
     window = make_window()
-    assert not window.docks[0].isHidden()
+    assert not window.docks.all[0].isHidden()
