@@ -82,6 +82,11 @@ class Errands(QObject):
         service.failed.connect(self._failed)
         service.cancelled.connect(self._cancelled)
 
+    @property
+    def busy(self) -> bool:
+        """Whether something is under way or waits for the document to have a moment."""
+        return bool(self._errands or self._answers)
+
     # -- asking ----------------------------------------------------------------------------------
 
     def attempt(self, work: Callable[[], object]) -> None:

@@ -17,7 +17,6 @@ from ovedit.errors import OVEditError
 from ovedit.service.model_service import ModelService
 from ovedit.ui import theme
 from ovedit.ui.assistant import USE_GUESS, Assistant
-from ovedit.ui.background import Background
 from ovedit.ui.bindings import Bindings
 from ovedit.ui.canvas.canvas import Canvas
 from ovedit.ui.commands import edit, file, mask
@@ -58,7 +57,6 @@ class MainWindow(QMainWindow):
         self.session = session
         self.service = service
         self.errands = Errands(session, service, self)
-        self.estimates = Background(self)
         self.assistant = Assistant(session, service, self.errands, self)
         self.context = Context(self)
         self.options = ToolOptions()
@@ -372,6 +370,5 @@ class MainWindow(QMainWindow):
         self.session.background.finish()
         self.errands.close()
         self.recent.finish()
-        self.estimates.finish()
         self.engines_stopped = self.service.shutdown()
         event.accept()

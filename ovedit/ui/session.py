@@ -28,6 +28,8 @@ _log = logging.getLogger(__name__)
 class Session(QObject):
     """What is open. Reading and writing happen in the background; the document stays in reach.
 
+    background: does one thing after the other. estimates: for what nobody has to wait for.
+
     Signals: document_changed() when another document, or none, is open; title_changed();
     said(Message); saved(Path) after a save or an export; settings_changed(Settings).
     """
@@ -46,6 +48,7 @@ class Session(QObject):
         self.name = ""
         self.opened_as = "Open"
         self.background = Background(self)
+        self.estimates = Background(self)
         self._source_exif = b""
         self._autosaved: object = None
         self._recovered: autosave.Recoverable | None = None
@@ -120,6 +123,7 @@ class Session(QObject):
 
     def close(self) -> None:
         """Close the document without asking; see `commands.file` for the question."""
+        self.estimates.finish()
         self._discard_autosave()
         self.document = None
         self.path = None
@@ -189,6 +193,23 @@ class Session(QObject):
             return path
 
         self.background.run(write, self._exported, self._failed)
+
+    def export_masks(self, folder: Path) -> None:
+        """Write every class mask into a folder."""
+        if self.document is None:
+            return
+        state = self.document.snapshot()
+
+        def write() -> int:
+            from ovedit.io import masks
+
+            return len(masks.export_masks(folder, state))
+
+        def written(count: int) -> None:
+            what = "1 mask" if count == 1 else f"{count} masks"
+            self.said.emit(Message(f"Exported {what} to {folder}."))
+
+        self.background.run(write, written, self._failed)
 
     def _exported(self, path: Path) -> None:
         self.saved.emit(path)

@@ -131,7 +131,7 @@ class Desk:
     def idle(self) -> None:
         window = self.window
         self._qtbot.waitUntil(
-            lambda: not (window.jobs.list.rows() or window.session.background.busy)
+            lambda: not (window.errands.busy or window.session.background.busy)
         )
 
 

@@ -58,7 +58,7 @@ def dialogs(monkeypatch: MonkeyPatch) -> Dialogs:
 @pytest.fixture
 def idle(window: MainWindow, qtbot: QtBot):
     return lambda: qtbot.waitUntil(
-        lambda: not (window.session.background.busy or window.jobs.list.rows())
+        lambda: not (window.session.background.busy or window.errands.busy)
     )
 
 
@@ -175,10 +175,12 @@ def test_masks_are_exported_and_imported(
     idle()
     monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *_: str(tmp_path))
     export.export_masks(window.context)
+    idle()
     assert "Exported 1 mask to" in window.prompt.message
     (path,) = tmp_path.iterdir()
     dialogs.path("getOpenFileName", path)
     export.import_mask(window.context)
+    idle()
     first, second = document.masks
     assert second.label == path.stem
     assert np.array_equal(document.state.coverage(first.id), document.state.coverage(second.id))
@@ -306,6 +308,10 @@ def test_an_edit_takes_the_masks_in_hand_or_those_accepted_and_shown(
     edit.apply_edit(window.context, "restyle", "red", 1)
     idle()
     assert provider.calls[-1].request.phrase == "tree"  # type: ignore[union-attr]
+    asked = len(provider.calls)
+    window.prompt.edit_requested.emit("restyle", "red", 1, 0)
+    assert window.prompt.message == "No mask is chosen. Click one in the class masks."
+    assert len(provider.calls) == asked
 
 
 def test_enter_on_the_canvas_does_not_leave_it_while_a_job_runs(
@@ -450,10 +456,11 @@ def test_nothing_is_asked_where_there_is_nothing_to_recover(
 
 
 def test_the_picture_on_the_clipboard_is_the_one_that_is_pasted(
-    window: MainWindow, document: Document
+    window: MainWindow, document: Document, idle
 ):
     QGuiApplication.clipboard().setImage(to_qimage(picture()))
     edit.paste(window.context)
+    idle()
     pixels, _ = document.state.layer_surfaces(document.layers[-1])
     assert np.array_equal(pixels.array(), picture())
     assert isinstance(QGuiApplication.clipboard().image(), QImage)

@@ -317,6 +317,7 @@ def test_the_history_jumps(window: MainWindow, document: Document, qtbot: QtBot)
 def test_a_history_that_is_full_is_announced(window: MainWindow, document: Document, qtbot: QtBot):
     mask.new(window.context)
     mask.invert(window.context)
+    qtbot.waitUntil(lambda: not window.errands.busy)
     document.set_history_budget(1)
     notices = [words.text() for words in window.history.findChildren(QLabel)]
     assert any("The history is full" in words for words in notices), notices

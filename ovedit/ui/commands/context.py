@@ -30,6 +30,10 @@ class Context:
         except OVEditError as error:
             self.window.say(error)
 
+    def change(self, title: str, work: Callable[[Document], object]) -> None:
+        """Change the document by what takes a while; see `Errands.change`."""
+        self.window.errands.change(title, work)
+
     @property
     def canvas(self) -> Canvas:
         """The canvas."""

@@ -6,10 +6,10 @@ from dataclasses import fields
 from pathlib import Path
 
 from PySide6.QtCore import QMimeData
-from PySide6.QtGui import QGuiApplication
+from PySide6.QtGui import QGuiApplication, QImage
 
-from ovedit.engine.requests import EditKind
-from ovedit.errors import DocumentError
+from ovedit.engine.requests import EditKind, Pixels
+from ovedit.errors import DocumentError, UsageError
 from ovedit.ui.commands.context import Context
 from ovedit.ui.commands.file import open_path
 from ovedit.ui.commands.selection import deselect
@@ -42,21 +42,28 @@ def paste(c: Context) -> None:
     """Add what is on the clipboard as a layer, or open it where no document is open."""
     mime: QMimeData = QGuiApplication.clipboard().mimeData()
     files = [Path(url.toLocalFile()) for url in mime.urls() if url.isLocalFile()]
-    if files and c.document_or_none is None:
+    document = c.document_or_none
+    if files and document is None:
         open_path(c, files[0])
         return
-    if files:
+    if not files and not mime.hasImage():
+        raise DocumentError("There is no picture on the clipboard.", "Copy one first.")
+    name = files[0].name if files else "Pasted"
+    # The clipboard itself may only be asked on this thread.
+    image = QImage() if files else QGuiApplication.clipboard().image()
+
+    def read() -> Pixels:
         from ovedit.io import images
 
-        pixels, name = images.read_image(files[0]).pixels, files[0].name
-    elif mime.hasImage():
-        pixels, name = to_array(QGuiApplication.clipboard().image()), "Pasted"
-    else:
-        raise DocumentError("There is no picture on the clipboard.", "Copy one first.")
-    if c.document_or_none is None:
-        c.window.session.show_pixels(pixels, name)
-    else:
-        layers.paste_pixels(c.document, pixels, name=name)
+        return images.read_image(files[0]).pixels if files else to_array(image)
+
+    def add(pixels: Pixels) -> None:
+        if document is None:
+            c.window.session.show_pixels(pixels, name)
+        else:
+            layers.paste_pixels(document, pixels, name=name)
+
+    c.window.errands.work("Paste", read, add)
 
 
 def focus_prompt(c: Context) -> None:
@@ -88,6 +95,8 @@ def apply_edit(c: Context, kind: str, words: str, variations: int = 1, seed: int
         ids = tuple(x.id for x in masks if x.accepted and x.visible)
         if not ids and len(masks) == 1:
             ids = (masks[0].id,)
+        if not ids and masks:
+            raise UsageError("No mask is chosen.", "Click one in the class masks.")
     c.window.assistant.edit(EditKind(kind), words, ids, variations, seed)
 
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PySide6.QtWidgets import QFileDialog
 
+from ovedit.engine.requests import Coverage
+from ovedit.errors import OVEditError
 from ovedit.ui.commands.context import Context
 from ovedit.ui.commands.paths import OPEN_FILTER, ask_where, start_folder
-from ovedit.ui.messages import Message
 from ovedit.workflows import mask_ops
 
 if TYPE_CHECKING:
@@ -26,19 +29,24 @@ _SUFFIXES = {
 
 def export_picture(c: Context) -> None:
     """Ask how and where to write the picture."""
-    document = c.document
+    state = c.document.snapshot()
     from ovedit.ui.dialogs.export import ExportDialog, ExportOptions
 
     session = c.window.session
-    pixels = document.state.flattened()
 
+    @cache
     def size_of(choice: ExportOptions) -> int:
         from ovedit.io import images
 
-        return len(images.encode_image(pixels, _export_options(choice)))
+        return len(images.encode_image(state.flattened(), _export_options(choice)))
+
+    def estimate(
+        choice: ExportOptions, done: Callable[[int], None], failed: Callable[[OVEditError], None]
+    ) -> None:
+        session.estimates.run(lambda: size_of(choice), done, failed)
 
     choice = ExportOptions("jpeg", session.settings.jpeg_quality)
-    dialog = ExportDialog(choice, has_exif=session.has_exif, estimate=size_of, parent=c.window)
+    dialog = ExportDialog(choice, has_exif=session.has_exif, estimate=estimate, parent=c.window)
     if not dialog.exec():
         return
     options = _export_options(dialog.options)
@@ -54,22 +62,26 @@ def export_masks(c: Context) -> None:
     """Ask for a folder and write every mask into it."""
     folder = QFileDialog.getExistingDirectory(c.window, "Export masks to", start_folder(c))
     if folder:
-        from ovedit.io import masks as mask_files
-
-        written = mask_files.export_masks(Path(folder), c.document.snapshot())
-        masks = "1 mask" if len(written) == 1 else f"{len(written)} masks"
-        c.window.tell(Message(f"Exported {masks} to {folder}."))
+        c.window.session.export_masks(Path(folder))
 
 
 def import_mask(c: Context) -> None:
     """Ask for a picture and take it as a class mask."""
     document = c.document
-    path, _ = QFileDialog.getOpenFileName(c.window, "Import mask", start_folder(c), OPEN_FILTER)
-    if path:
+    text, _ = QFileDialog.getOpenFileName(c.window, "Import mask", start_folder(c), OPEN_FILTER)
+    if not text:
+        return
+    path = Path(text)
+
+    def read() -> Coverage:
         from ovedit.io import masks as mask_files
 
-        coverage = mask_files.read_mask(Path(path), document.size)
-        mask_ops.add_mask(document, coverage, label=Path(path).stem, name="Import mask")
+        return mask_files.read_mask(path, document.size)
+
+    def add(coverage: Coverage) -> None:
+        mask_ops.add_mask(document, coverage, label=path.stem, name="Import mask")
+
+    c.window.errands.work(f"Import {path.name}", read, add)
 
 
 def _export_options(choice: ExportChoice) -> images.ExportOptions:

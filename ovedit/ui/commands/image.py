@@ -22,4 +22,4 @@ def crop(c: Context) -> None:
 
 def flatten(c: Context) -> None:
     """Make one layer of all."""
-    layers.flatten(c.document)
+    c.change("Flatten", layers.flatten)

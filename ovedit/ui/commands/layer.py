@@ -31,7 +31,8 @@ def delete(c: Context) -> None:
 
 def merge_down(c: Context) -> None:
     """Merge the layer into the one below."""
-    layers.merge_down(c.document, c.layer.id)
+    layer_id = c.layer.id
+    c.change("Merge down", lambda document: layers.merge_down(document, layer_id))
 
 
 def raise_by(c: Context, steps: int) -> None:

@@ -69,37 +69,40 @@ def toggle_shown(c: Context) -> None:
 
 def grow(c: Context) -> None:
     """Ask by how much to grow the masks in hand."""
-    _by_pixels(c, "Grow by", lambda px: mask_ops.grow(c.document, c.mask_ids, pixels=px))
+    _by_pixels(c, "Grow", mask_ops.grow)
 
 
 def shrink(c: Context) -> None:
     """Ask by how much to shrink the masks in hand."""
-    _by_pixels(c, "Shrink by", lambda px: mask_ops.shrink(c.document, c.mask_ids, pixels=px))
+    _by_pixels(c, "Shrink", mask_ops.shrink)
 
 
 def feather(c: Context) -> None:
     """Ask how much to soften the edge of the masks in hand."""
-    _by_pixels(c, "Feather by", lambda px: mask_ops.feather(c.document, c.mask_ids, pixels=px))
+    _by_pixels(c, "Feather", mask_ops.feather)
 
 
-def _by_pixels(c: Context, title: str, change: Callable[[int], object]) -> None:
-    pixels, chosen = QInputDialog.getInt(c.window, title, "Pixels", 5, 1, 1000)
+def _by_pixels(c: Context, verb: str, how: Callable[..., object]) -> None:
+    ids = c.mask_ids
+    pixels, chosen = QInputDialog.getInt(c.window, f"{verb} by", "Pixels", 5, 1, 1000)
     if chosen:
-        change(pixels)
+        c.change(f"{verb} mask", lambda document: how(document, ids, pixels=pixels))
 
 
-def snap_to_edges(c: Context) -> None:
-    """Move the edge of the masks in hand onto the picture's."""
-    mask_ops.snap_to_edges(c.document, c.mask_ids)
+def _change(
+    title: str, how: Callable[[Document, Sequence[str]], object]
+) -> Callable[[Context], None]:
+    def command(c: Context) -> None:
+        ids = c.mask_ids
+        c.change(title, lambda document: how(document, ids))
+
+    return command
 
 
-def _change(how: Callable[[Document, Sequence[str]], object]) -> Callable[[Context], object]:
-    return lambda c: how(c.document, c.mask_ids)
-
-
-fill_holes = _change(mask_ops.fill_holes)
-remove_specks = _change(mask_ops.remove_specks)
-invert = _change(mask_ops.invert)
-union = _change(mask_ops.union)
-intersect = _change(mask_ops.intersect)
-subtract = _change(mask_ops.subtract)
+snap_to_edges = _change("Snap to edges", mask_ops.snap_to_edges)
+fill_holes = _change("Fill holes", mask_ops.fill_holes)
+remove_specks = _change("Remove specks", mask_ops.remove_specks)
+invert = _change("Invert mask", mask_ops.invert)
+union = _change("Unite masks", mask_ops.union)
+intersect = _change("Intersect masks", mask_ops.intersect)
+subtract = _change("Subtract masks", mask_ops.subtract)

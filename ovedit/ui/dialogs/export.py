@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal, get_args
 
 from PySide6.QtCore import QLocale, QTimer
@@ -36,11 +36,15 @@ class ExportOptions:
     keep_exif: bool = True
 
 
+Estimate = Callable[[ExportOptions, Callable[[int], None], Callable[[OVEditError], None]], object]
+
+
 class ExportDialog(FormDialog):
     """Asks how to export. `options` holds the answer after `exec()` returned accepted.
 
-    `estimate` gives the size in bytes of a file with these options; it is asked a moment after the
-    last change, and may raise `OVEditError`, which is shown.
+    `estimate` finds the size in bytes of a file with these options and calls the first function
+    with it, or the second with an error, which is shown. It is asked a moment after the last
+    change, and not again before it has answered.
     """
 
     def __init__(
@@ -48,11 +52,13 @@ class ExportDialog(FormDialog):
         options: ExportOptions,
         *,
         has_exif: bool = True,
-        estimate: Callable[[ExportOptions], int] | None = None,
+        estimate: Estimate | None = None,
         parent: QWidget | None = None,
     ) -> None:
         super().__init__("Export", parent)
         self._estimate = estimate
+        self._asked: ExportOptions | None = None
+        self._closed = False
         self._qualities = {"jpeg": options.quality, "webp": options.quality}
         self.format_combo = ComboBox("Format")
         for key in EXPORT_FORMATS:
@@ -83,7 +89,7 @@ class ExportDialog(FormDialog):
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.setInterval(150)
-        self._timer.timeout.connect(self._show_size)
+        self._timer.timeout.connect(self._ask_size)
         self.format_combo.currentIndexChanged.connect(self._changed)
         self.quality.moved.connect(self._changed)
         self.exif.toggled.connect(self._changed)
@@ -103,22 +109,31 @@ class ExportDialog(FormDialog):
         self.note.setText(_NOTES[chosen.format])
         self.quality.setEnabled(chosen.format in _WITH_QUALITY)
         if self._estimate is not None:
-            self.size_label.setText("…")
+            self.size_label.setText("Measuring…")
             self._timer.start()
 
-    def _show_size(self) -> None:
-        assert self._estimate is not None
-        try:
-            size = self._estimate(replace(self.options))
-        except OVEditError as error:
-            self.size_label.setText(str(error))
-            return
+    def _ask_size(self) -> None:
+        if self._estimate is not None and self._asked is None:
+            self._asked = self.options
+            self._estimate(self._asked, self._show_size, lambda error: self._show(str(error)))
+
+    def _show_size(self, size: int) -> None:
         words = QLocale(QLocale.Language.English).formattedDataSize(
             size, 1, QLocale.DataSizeFormat.DataSizeSIFormat
         )
-        self.size_label.setText(f"About {words}")
+        self._show(f"About {words}")
+
+    def _show(self, answer: str) -> None:
+        if self._closed:
+            return
+        asked, self._asked = self._asked, None
+        if asked == self.options:
+            self.size_label.setText(answer)
+        elif not self._timer.isActive():
+            self._ask_size()
 
     def done(self, result: int) -> None:
-        """Close, and stop estimating."""
+        """Close, and ask no more."""
+        self._closed = True
         self._timer.stop()
         super().done(result)

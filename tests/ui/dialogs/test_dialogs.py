@@ -7,7 +7,7 @@ from PySide6.QtCore import QPoint, Qt
 from PySide6.QtWidgets import QDialog, QLabel, QPushButton, QTreeWidgetItem
 from pytestqt.qtbot import QtBot
 
-from ovedit.errors import FileError
+from ovedit.errors import FileError, OVEditError
 from ovedit.geometry import Size
 from ovedit.ui.dialogs.about import LICENCES, AboutDialog
 from ovedit.ui.dialogs.export import EXPORT_FORMATS, ExportDialog, ExportOptions
@@ -58,38 +58,89 @@ def test_only_lossy_formats_have_a_quality(show, kind) -> None:
     assert dialog.quality.isEnabled() is (kind in ("jpeg", "webp"))
 
 
+class Estimates:
+    """Answers when it is told to."""
+
+    def __init__(self) -> None:
+        self.asked: list[ExportOptions] = []
+        self._waiting: list[tuple[Callable[[int], None], Callable[[OVEditError], None]]] = []
+
+    def __call__(
+        self,
+        options: ExportOptions,
+        done: Callable[[int], None],
+        failed: Callable[[OVEditError], None],
+    ) -> None:
+        self.asked.append(options)
+        self._waiting.append((done, failed))
+
+    def answer(self) -> None:
+        self._waiting.pop()[0](self.asked[-1].quality * 40_000)
+
+    def fail(self, error: OVEditError) -> None:
+        self._waiting.pop()[1](error)
+
+
 def test_the_size_is_estimated_for_what_is_chosen(show, qtbot: QtBot) -> None:
-    asked: list[ExportOptions] = []
-
-    def estimate(options: ExportOptions) -> int:
-        asked.append(options)
-        return options.quality * 40_000
-
-    dialog = ExportDialog(ExportOptions("jpeg", 50), estimate=estimate)
+    estimates = Estimates()
+    dialog = ExportDialog(ExportOptions("jpeg", 50), estimate=estimates)
     show(dialog)
-    qtbot.waitUntil(lambda: dialog.size_label.text() == "About 2.0 MB")
+    assert dialog.size_label.text() == "Measuring…"
+    qtbot.waitUntil(lambda: len(estimates.asked) == 1)
+    estimates.answer()
+    assert dialog.size_label.text() == "About 2.0 MB"
     qtbot.keyClick(dialog.quality.slider, Qt.Key.Key_PageUp)
-    assert dialog.size_label.text() == "…"
-    qtbot.waitUntil(lambda: dialog.size_label.text() == "About 2.4 MB")
-    assert [options.quality for options in asked] == [50, 60]
+    assert dialog.size_label.text() == "Measuring…"
+    qtbot.waitUntil(lambda: len(estimates.asked) == 2)
+    estimates.answer()
+    assert dialog.size_label.text() == "About 2.4 MB"
+    assert [options.quality for options in estimates.asked] == [50, 60]
+
+
+def test_an_estimate_that_comes_too_late_is_not_shown_and_the_newest_choice_is_asked(
+    show, qtbot: QtBot
+) -> None:
+    estimates = Estimates()
+    dialog = ExportDialog(ExportOptions("jpeg", 50), estimate=estimates)
+    show(dialog)
+    qtbot.waitUntil(lambda: len(estimates.asked) == 1)
+    for _ in range(2):
+        qtbot.keyClick(dialog.quality.slider, Qt.Key.Key_PageUp)
+        qtbot.wait(200)
+    assert len(estimates.asked) == 1, "one at a time"
+    estimates.answer()
+    assert dialog.size_label.text() == "Measuring…"
+    assert [options.quality for options in estimates.asked] == [50, 70]
+    estimates.answer()
+    assert dialog.size_label.text() == "About 2.8 MB"
 
 
 def test_an_estimate_that_fails_says_why(show, qtbot: QtBot) -> None:
-    def estimate(options: ExportOptions) -> int:
-        raise FileError("The picture is too wide for WebP.", "Choose PNG.")
-
-    dialog = ExportDialog(ExportOptions("webp"), estimate=estimate)
+    estimates = Estimates()
+    dialog = ExportDialog(ExportOptions("webp"), estimate=estimates)
     show(dialog)
-    qtbot.waitUntil(lambda: dialog.size_label.text().endswith("Choose PNG."))
+    qtbot.waitUntil(lambda: bool(estimates.asked))
+    estimates.fail(FileError("The picture is too wide for WebP.", "Choose PNG."))
+    assert dialog.size_label.text().endswith("Choose PNG.")
 
 
 def test_a_closed_dialog_estimates_no_more(show, qtbot: QtBot) -> None:
-    asked: list[ExportOptions] = []
-    dialog = ExportDialog(ExportOptions(), estimate=lambda o: asked.append(o) or 1)
+    estimates = Estimates()
+    dialog = ExportDialog(ExportOptions(), estimate=estimates)
     show(dialog)
     qtbot.keyClick(dialog, Qt.Key.Key_Escape)
     qtbot.wait(250)
-    assert asked == []
+    assert estimates.asked == []
+
+
+def test_an_estimate_for_a_closed_dialog_is_dropped(show, qtbot: QtBot) -> None:
+    estimates = Estimates()
+    dialog = ExportDialog(ExportOptions(), estimate=estimates)
+    show(dialog)
+    qtbot.waitUntil(lambda: bool(estimates.asked))
+    qtbot.keyClick(dialog, Qt.Key.Key_Escape)
+    estimates.answer()
+    assert dialog.size_label.text() == "Measuring…"
 
 
 def test_without_camera_data_there_is_none_to_keep(show) -> None:
