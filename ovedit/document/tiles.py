@@ -247,10 +247,12 @@ def _halve(pixels: Array) -> Array:
     if pixels.ndim == 2 or pixels[..., 3].min() == 255:
         return np.asarray(cv2.resize(pixels, half, interpolation=cv2.INTER_AREA), np.uint8)
     # Four planes are faster than one array: every factor meets whole rows.
-    *colours, alpha = (plane.astype(np.float32) for plane in cv2.split(pixels))
-    mean = cv2.resize(alpha, half, interpolation=cv2.INTER_AREA)
-    planes = [cv2.resize(colour * alpha, half, interpolation=cv2.INTER_AREA) for colour in colours]
-    for plane in planes:
-        np.divide(plane, mean, out=plane, where=mean > 0)
-    # Halves go up, as they do in OpenCV's mean of whole numbers.
-    return (cv2.merge([*planes, mean]) + np.float32(0.5)).astype(np.uint8)
+    *colours, alpha = cv2.split(pixels)
+    mean = cv2.resize(alpha.astype(np.float32), half, interpolation=cv2.INTER_AREA)
+    # Where nothing is covered, the colours' sums are 0 too.
+    divisor = np.maximum(mean, np.float32(1e-6))
+    weighted = (cv2.multiply(colour, alpha, dtype=cv2.CV_32F) for colour in colours)
+    means = (cv2.resize(plane, half, interpolation=cv2.INTER_AREA) for plane in weighted)
+    merged = cv2.merge([*(cv2.divide(plane, divisor) for plane in means), mean])
+    # The little more sends halves up, as they go in OpenCV's mean of whole numbers.
+    return np.asarray(cv2.convertScaleAbs(merged, beta=1 / 1024), np.uint8)

@@ -200,6 +200,7 @@ class Canvas(QWidget):
             self._scene,
             self.view,
             QRectF(self.rect()),
+            QRectF(event.rect()),
             phase=self._phase,
             picture=self._picture,
         )

@@ -14,12 +14,16 @@ _ON_TAG = QColor("#101418")
 
 
 class TagLayout:
-    """Places label tags so that they stay in sight and off one another."""
+    """Places label tags so that they stay in sight, in `bounds`, and off one another.
 
-    def __init__(self, font: QFont, bounds: QRectF) -> None:
+    exposed: what is being painted: tags elsewhere only take their place.
+    """
+
+    def __init__(self, font: QFont, bounds: QRectF, exposed: QRectF) -> None:
         self._font = font
         self._metrics = QFontMetricsF(font)
         self._bounds = bounds
+        self._exposed = exposed
         self._taken: list[QRectF] = []
 
     def draw(
@@ -40,6 +44,8 @@ class TagLayout:
                 break
             tag.moveTop(hit.bottom() + 3)
         self._taken.append(tag)
+        if not tag.adjusted(-1, -1, 1, 1).intersects(self._exposed):
+            return tag
         painter.save()
         painter.setOpacity(opacity)
         painter.setPen(Qt.PenStyle.NoPen)

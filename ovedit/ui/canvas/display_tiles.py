@@ -7,9 +7,9 @@ changes. Nothing here is Qt: tiles are (h, w, 4) uint8 in the byte order B, G, R
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, reduce
 
 import cv2
 import numpy as np
@@ -79,6 +79,10 @@ class TileCache:
     def nbytes(self) -> int:
         """Bytes held."""
         return self._bytes
+
+    def stale(self, key: TileKey) -> Rect | None:
+        """Which part of a tile that is there is stale, in pixels of the level, or None."""
+        return self._stale.get(key)
 
     def peek(self, key: TileKey) -> Array | None:
         """The tile if it is there, stale or not. Do not write."""
@@ -187,6 +191,28 @@ class DisplayTiles:
 
         return self._tinted.get(key, at, tinted)
 
+    def make(self, keys: Collection[TileKey]) -> None:
+        """Make these tiles, of one level, as far as they have to be."""
+        stale = {key: part for key in keys if (part := self._plain.stale(key)) is not None}
+        if len(stale) > 1:
+            whole = reduce(Rect.union, stale.values())
+            # Where what changed lies across tiles, one piece is less work than its parts.
+            if whole.size.area == sum(part.size.area for part in stale.values()):
+                self._remake(whole, stale)
+        for key in keys:
+            self.tile(*key)
+
+    def _remake(self, whole: Rect, keys: Collection[TileKey]) -> None:
+        """Make the stale parts of plain tiles, all inside of `whole`, in one go."""
+        level = next(iter(keys))[0]
+        pixels = self._flattened(level, whole)
+        for key in keys:
+            self._plain.get(
+                key,
+                self.rect(*key),
+                lambda part: pixels[part.translated(-whole.x, -whole.y).slices],
+            )
+
     def ready(self, level: int, row: int, column: int) -> Array | None:
         """The tile if it needs no making, or None."""
         tiles, key = (self._tinted if self._overlays else self._plain), (level, row, column)
@@ -224,14 +250,11 @@ class DisplayTiles:
         return level
 
     def _plain_tile(self, key: TileKey, at: Rect) -> Array:
-        level = key[0]
-        return self._plain.get(
-            key,
-            at,
-            lambda part: self._over_checkerboard(self._state().flattened(part, level), part),
-        )
+        return self._plain.get(key, at, lambda part: self._flattened(key[0], part))
 
-    def _over_checkerboard(self, pixels: Array, at: Rect) -> Array:
+    def _flattened(self, level: int, at: Rect) -> Array:
+        """The picture over a checkerboard, in a rectangle of the level."""
+        pixels = self._state().flattened(at, level)
         if pixels[..., 3].min() == 255:
             return np.asarray(cv2.cvtColor(pixels, cv2.COLOR_RGBA2BGRA), np.uint8)
         y, x = np.ogrid[at.y : at.bottom, at.x : at.right]

@@ -138,9 +138,17 @@ class MaskOverlays:
             painter.drawImage(where, to_qimage(pixels))
 
     def paint_tags(
-        self, painter: QPainter, to_widget: QTransform, zoom: float, widget: QRectF
+        self,
+        painter: QPainter,
+        to_widget: QTransform,
+        zoom: float,
+        widget: QRectF,
+        exposed: QRectF,
     ) -> None:
-        """Write label and score at the topmost point of each mask."""
+        """Write label and score at the topmost point of each mask.
+
+        zoom: widget pixels per document pixel. exposed: the part of `widget` being painted.
+        """
         if not self.shown:
             return
         font = QFont(painter.font())
@@ -148,7 +156,7 @@ class MaskOverlays:
         font.setWeight(QFont.Weight.DemiBold)
         size = self._document.size
         picture = to_widget.mapRect(QRectF(0, 0, size.width, size.height))
-        layout = decorations.TagLayout(font, picture.intersected(widget))
+        layout = decorations.TagLayout(font, picture.intersected(widget), exposed)
         for mask in self.visible_masks():
             top = self._top(mask)
             selected = mask.id in self._document.current_mask_ids

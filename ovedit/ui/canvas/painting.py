@@ -44,13 +44,15 @@ def paint_scene(
     scene: Scene,
     view: View,
     bounds: QRectF,
+    exposed: QRectF,
     *,
     phase: int,
     picture: Picture | None,
 ) -> None:
     """Paint the frame that the scene's renderer drew last, and what lies over it.
 
-    bounds: the widget's. phase: how far dashes have moved. picture: shown in place of the masks.
+    bounds: the widget's. exposed: what of it has to be painted. phase: how far dashes have moved.
+    picture: shown in place of the masks.
     """
     _paint_pixels(painter, scene.renderer.pixels, view)
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
@@ -65,7 +67,7 @@ def paint_scene(
     outlines = scene.outlines.frame(phase)
     if outlines is not None:
         _paint_pixels(painter, outlines, view)
-    scene.overlays.paint_tags(painter, transform, view.zoom / view.ratio, bounds)
+    scene.overlays.paint_tags(painter, transform, view.zoom / view.ratio, bounds, exposed)
 
 
 def _paint_pixels(painter: QPainter, pixels: NDArray[np.uint8], view: View) -> None:

@@ -107,8 +107,7 @@ class Renderer:
             # A picture that stands still gets on by one at least, however busy the machine is.
             if perf_counter() > start + seconds and (number or moved):
                 break
-            for cell in cells:
-                self.tiles.tile(*_tile(view, cell))
+            self.tiles.make({_tile(view, cell) for cell in cells})
             self._draw_picture(view, device)
             if outlined:
                 self.outlines.draw(view, device)
