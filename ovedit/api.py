@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from os import PathLike
 from pathlib import Path
+from typing import TypedDict, Unpack
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,12 +26,12 @@ from ovedit.engine.protocols import EngineProvider, Progress, silent
 from ovedit.engine.requests import EditKind, Preset
 from ovedit.errors import NothingFoundError, UsageError
 from ovedit.geometry import Rect, Size
-from ovedit.io import documents, images, openraster
+from ovedit.io import documents
 from ovedit.workflows import edit, mask_ops, segment, threshold
 from ovedit.workflows.ask import ask, engine_named
 from ovedit.workflows.coverage import write_changed
 
-__all__ = ["Mask", "Picture", "open"]
+__all__ = ["EditSettings", "Mask", "Picture", "open"]
 
 Array = NDArray[np.uint8]
 
@@ -64,6 +65,20 @@ def open(
         progress=progress,
         exif=opened.exif,
     )
+
+
+class EditSettings(TypedDict, total=False):
+    """What every edit takes by name.
+
+    negative_prompt: what is not wanted, for engines with a model. seed: another one, another
+    result. grow, feather: by how many pixels the mask grows and softens, None for what suits the
+    picture.
+    """
+
+    negative_prompt: str
+    seed: int
+    grow: int | None
+    feather: int | None
 
 
 class Picture:
@@ -104,13 +119,22 @@ class Picture:
         *,
         name: str = "picture",
         engine: str | None = None,
+        preset: Preset | None = None,
+        options: Mapping[str, str] | None = None,
         provider: EngineProvider | None = None,
+        progress: Progress = silent,
     ) -> Picture:
         """A picture over pixels: (H, W, 4) or (H, W, 3) uint8, sRGB, copied.
 
-        Raises `UsageError` for any other array.
+        name: of its layer; the other arguments are those of `open`. Raises `UsageError` for any
+        other array.
         """
-        if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] not in (3, 4):
+        if (
+            pixels.dtype != np.uint8
+            or pixels.ndim != 3
+            or pixels.shape[2] not in (3, 4)
+            or pixels.size == 0
+        ):
             raise UsageError(
                 f"An array of shape {pixels.shape} and type {pixels.dtype} is no picture.",
                 "Give (height, width, 3 or 4) uint8.",
@@ -118,7 +142,14 @@ class Picture:
         full = np.full((*pixels.shape[:2], 4), 255, np.uint8)
         full[..., : pixels.shape[2]] = pixels
         document = Document.from_pixels(full, name)
-        return Picture(document, engine=engine, provider=provider)
+        return Picture(
+            document,
+            engine=engine,
+            preset=preset,
+            options=options,
+            provider=provider,
+            progress=progress,
+        )
 
     @property
     def size(self) -> Size:
@@ -162,50 +193,32 @@ class Picture:
         return [Mask(self.document, mask_id) for mask_id in outcome.mask_ids]
 
     def add_mask(self, coverage: Array, label: str = "") -> Mask:
-        """Add a mask of your own: (H, W) uint8 coverage of the picture's size, or (H, W) bool."""
+        """Add a mask of your own: (H, W) uint8 coverage of the picture's size, or (H, W) bool.
+
+        Raises `UsageError` for any other array.
+        """
         full = coverage.astype(np.uint8) * 255 if coverage.dtype == bool else coverage.copy()
         return Mask(self.document, mask_ops.add_mask(self.document, full, label=label))
 
-    def remove(
-        self,
-        mask: Mask | Iterable[Mask],
-        *,
-        seed: int = 0,
-        grow: int | None = None,
-        feather: int | None = None,
-    ) -> Picture:
+    def remove(self, mask: Mask | Iterable[Mask], **settings: Unpack[EditSettings]) -> Picture:
         """Remove what the mask covers, as a new layer; returns the picture itself.
 
-        grow, feather: pixels, None for what suits the picture. Raises `EngineError` where the
-        engine cannot do it; then nothing is changed.
+        settings: see `EditSettings`. Raises `EngineError` where the engine cannot do it, and
+        `UsageError` for values that make no sense; then nothing is changed.
         """
-        return self._edit(EditKind.REMOVE, mask, "", "", seed, grow, feather)
+        return self._edit(EditKind.REMOVE, mask, "", settings)
 
     def replace(
-        self,
-        mask: Mask | Iterable[Mask],
-        prompt: str,
-        *,
-        negative_prompt: str = "",
-        seed: int = 0,
-        grow: int | None = None,
-        feather: int | None = None,
+        self, mask: Mask | Iterable[Mask], prompt: str, **settings: Unpack[EditSettings]
     ) -> Picture:
         """Put what the prompt names in place of what the mask covers. See `remove`."""
-        return self._edit(EditKind.REPLACE, mask, prompt, negative_prompt, seed, grow, feather)
+        return self._edit(EditKind.REPLACE, mask, prompt, settings)
 
     def restyle(
-        self,
-        mask: Mask | Iterable[Mask],
-        prompt: str,
-        *,
-        negative_prompt: str = "",
-        seed: int = 0,
-        grow: int | None = None,
-        feather: int | None = None,
+        self, mask: Mask | Iterable[Mask], prompt: str, **settings: Unpack[EditSettings]
     ) -> Picture:
         """Give what the mask covers another colour or material. See `remove`."""
-        return self._edit(EditKind.RESTYLE, mask, prompt, negative_prompt, seed, grow, feather)
+        return self._edit(EditKind.RESTYLE, mask, prompt, settings)
 
     def undo(self) -> Picture:
         """Take the last call back. Raises `DocumentError` where there is none."""
@@ -224,24 +237,13 @@ class Picture:
         Raises `FileError` where that cannot be done; an older file stays whole then.
         """
         target = Path(path)
-        if target.suffix.lower() == ".ora":
-            openraster.save_project(target, self.document.state, exif=self._exif)
-            return target
-        kind = images.export_format(target)
-        usual = {"jpeg": self._settings.jpeg_quality, "webp": self._settings.webp_quality}
-        options = images.ExportOptions(kind, quality or usual.get(kind, 100))
-        images.write_image(target, self.flattened(), options, exif=self._exif)
+        documents.save_document(
+            target, self.document.state, self._settings, exif=self._exif, quality=quality
+        )
         return target
 
     def _edit(
-        self,
-        kind: EditKind,
-        mask: Mask | Iterable[Mask],
-        prompt: str,
-        negative_prompt: str,
-        seed: int,
-        grow: int | None,
-        feather: int | None,
+        self, kind: EditKind, mask: Mask | Iterable[Mask], prompt: str, settings: EditSettings
     ) -> Picture:
         chosen = [mask] if isinstance(mask, Mask) else list(mask)
         if not chosen:
@@ -252,12 +254,9 @@ class Picture:
             kind,
             engine_named(self._provider, self._engine),
             prompt=prompt,
-            negative_prompt=negative_prompt,
-            seed=seed,
             preset=self._preset,
-            grow=grow,
-            feather=feather,
             options=self._options,
+            **settings,
         )
         result = ask(self._provider, self._engine, plan.request, self._progress)
         edit.apply_edit(self.document, plan, result)

@@ -106,6 +106,8 @@ def test_a_mask_of_your_own(picture, pixels) -> None:
     after = picture.remove(mask, grow=0, feather=0).flattened()
     changed = (after[..., :3] != pixels).any(axis=-1)
     assert not changed[pixels[..., 0] <= 200].any()
+    with pytest.raises(UsageError, match="float64 is no mask"):
+        picture.add_mask(np.zeros((80, 120)))
 
 
 def test_several_masks_and_all_edits_are_undone(picture, pixels) -> None:
@@ -150,6 +152,10 @@ def test_projects_keep_layers_and_masks(picture, engine, tmp_path) -> None:
 def test_a_file_that_cannot_be_written_or_read(picture, tmp_path) -> None:
     with pytest.raises(FileError, match=r"out\.xyz"):
         picture.save(tmp_path / "out.xyz")
+    for quality in (0, 101):
+        with pytest.raises(UsageError, match=f"quality {quality} is out of range"):
+            picture.save(tmp_path / "out.jpg", quality=quality)
+    assert not list(tmp_path.glob("out.*"))
     with pytest.raises(FileError, match=r"missing\.png"):
         ovedit.open(tmp_path / "missing.png")
 
@@ -171,6 +177,8 @@ def test_a_picture_over_an_array(pixels, engine) -> None:
     assert repr(picture) == "<Picture 120 × 80: picture>"
     with pytest.raises(UsageError, match="is no picture"):
         ovedit.Picture.from_array(pixels[..., 0])
+    with pytest.raises(UsageError, match="is no picture"):
+        ovedit.Picture.from_array(pixels[:0])
 
 
 def test_importing_the_package_loads_nothing_heavy() -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ovedit.errors import Cancelled, EngineMissingError, OVEditError, UsageError
+from ovedit.files import file_error
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -38,7 +39,11 @@ def main(argv: Sequence[str] | None = None, *, provider: EngineProvider | None =
             return _open_window(arguments)
         from ovedit.cli.parser import build_parser
 
-        return _run(build_parser().parse_args(arguments), provider)
+        code = _run(build_parser().parse_args(arguments), provider)
+        if sys.stdout is not None:
+            # What cannot be written is to be told here, not by Python at its end.
+            sys.stdout.flush()
+        return code
     except SystemExit as leaving:  # argparse has printed the help, or said what is wrong
         return leaving.code if isinstance(leaving.code, int) else FAILED
     except (KeyboardInterrupt, Cancelled):
@@ -49,18 +54,18 @@ def main(argv: Sequence[str] | None = None, *, provider: EngineProvider | None =
         return _fail(str(error), FAILED)
     except BrokenPipeError:
         # Whoever read our output has left; what Python flushes at its end has to go somewhere.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if sys.stdout is not None:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILED
+    except OSError as error:
+        # Files are read and written behind `FileError`: what is left is our own output.
+        if error.filename is not None:
+            return _bug(error)
+        return _fail(str(file_error(Path("The output"), "written", error)), FAILED)
     except MemoryError:
         return _fail("There is not enough memory. Use a smaller picture.", FAILED)
     except Exception as error:
-        if os.environ.get("OVEDIT_DEBUG"):
-            traceback.print_exc()
-        return _fail(
-            f"This is a bug in OVEdit: {type(error).__name__}: {error}. "
-            "Set OVEDIT_DEBUG=1 to see where, and report it.",
-            FAILED,
-        )
+        return _bug(error)
 
 
 def _run(arguments: Namespace, provider: EngineProvider | None) -> int:
@@ -91,6 +96,16 @@ def _open_window(files: Sequence[str]) -> int:
     from ovedit.app import main as open_window
 
     return open_window(list(files))
+
+
+def _bug(error: Exception) -> int:
+    if os.environ.get("OVEDIT_DEBUG"):
+        traceback.print_exception(error)
+    return _fail(
+        f"This is a bug in OVEdit: {type(error).__name__}: {error}. "
+        "Set OVEDIT_DEBUG=1 to see where, and report it.",
+        FAILED,
+    )
 
 
 def _fail(message: str, code: int) -> int:

@@ -101,10 +101,7 @@ def _lines(facts: dict[str, Any]) -> list[str]:
         ]
     lines += ["", f"Presets: {', '.join(facts['presets'])}", "", "Where things are"]
     lines += [f"  {name}: {place}" for name, place in facts["folders"].items()]
+    packages: dict[str, str | None] = facts["packages"]
     lines += ["", "Packages"]
-    lines += [f"  {name} {version or '(not installed)'}" for name, version in _packages(facts)]
+    lines += [f"  {name} {version or '(not installed)'}" for name, version in packages.items()]
     return lines
-
-
-def _packages(facts: dict[str, Any]) -> list[tuple[str, str | None]]:
-    return list(facts["packages"].items())

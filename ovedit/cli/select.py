@@ -11,12 +11,13 @@ import numpy as np
 
 from ovedit.cli.overlay import Drawn, draw_overlay
 from ovedit.cli.progress import ProgressBar
-from ovedit.cli.session import PROJECT_SUFFIX, Session, open_session, target
+from ovedit.cli.session import Session, open_session, target
 from ovedit.document import Candidate, ClassMask, masks
 from ovedit.engine.protocols import EngineProvider
 from ovedit.errors import NothingFoundError
 from ovedit.io import images
 from ovedit.io import masks as mask_files
+from ovedit.io.openraster import PROJECT_SUFFIX
 from ovedit.workflows import segment
 from ovedit.workflows.ask import ask
 

@@ -13,10 +13,9 @@ from ovedit.document import Document
 from ovedit.engine.protocols import EngineProvider
 from ovedit.engine.requests import Preset
 from ovedit.errors import FileError, UnsupportedFileError, UsageError
-from ovedit.io import documents, images, openraster
+from ovedit.io import documents, images
+from ovedit.io.openraster import PROJECT_SUFFIX
 from ovedit.settings import Settings
-
-PROJECT_SUFFIX = ".ora"
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,13 +42,7 @@ class Session:
 
     def save(self, path: Path) -> None:
         """Write the document: a project with all layers for .ora, the flattened picture else."""
-        if path.suffix.lower() == PROJECT_SUFFIX:
-            openraster.save_project(path, self.document.state, exif=self.exif)
-            return
-        kind = images.export_format(path)
-        qualities = {"jpeg": self.settings.jpeg_quality, "webp": self.settings.webp_quality}
-        options = images.ExportOptions(kind, qualities.get(kind, 100))
-        images.write_image(path, self.document.state.flattened(), options, exif=self.exif)
+        documents.save_document(path, self.document.state, self.settings, exif=self.exif)
 
 
 def open_session(arguments: Namespace, provider: EngineProvider | None) -> Session:

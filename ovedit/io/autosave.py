@@ -138,7 +138,7 @@ def _claim(folder: Path) -> _Own:
 def _recoverable(path: Path) -> Recoverable | None:
     try:
         lock = _try_lock(_lock_path(path), create=False)
-    except FileNotFoundError:
+    except OSError:
         pass  # Half discarded, or brought here by hand: nobody can be keeping it.
     else:
         if lock is None:
@@ -180,7 +180,10 @@ def _lock_path(path: Path) -> Path:
 
 
 def _try_lock(path: Path, *, create: bool) -> int | None:
-    """An open, locked file, or None where another program, or this one, holds the lock."""
+    """An open, locked file, or None where another program, or this one, holds the lock.
+
+    Raises `OSError` where there is no lock file that can be opened.
+    """
     descriptor = os.open(path, os.O_RDWR | (os.O_CREAT if create else 0), 0o600)
     try:
         if sys.platform == "win32":
@@ -198,8 +201,7 @@ def _try_lock(path: Path, *, create: bool) -> int | None:
 
 
 def _remove(path: Path) -> None:
-    with contextlib.suppress(FileNotFoundError):
-        try:
-            path.unlink()
-        except PermissionError as e:
-            raise file_error(path, "removed", e) from e
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as e:
+        raise file_error(path, "removed", e) from e

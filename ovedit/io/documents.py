@@ -1,4 +1,7 @@
-"""Opening whatever a person names: a picture or a project, told apart by content."""
+"""Opening and saving whatever a person names: a picture or a project.
+
+What is opened is told apart by content, what is saved by the ending of its name.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from ovedit.document import Document
-from ovedit.io.images import MAX_PIXELS, read_image
-from ovedit.io.openraster import is_project, load_project
+from ovedit.document import Document, DocumentState
+from ovedit.io.images import MAX_PIXELS, options_for, read_image, write_image
+from ovedit.io.openraster import PROJECT_SUFFIX, is_project, load_project, save_project
+from ovedit.settings import Settings
 
-__all__ = ["OpenedDocument", "is_project", "open_document"]
+__all__ = ["OpenedDocument", "is_project", "open_document", "save_document"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,3 +63,25 @@ def open_document(
     )
     kind = "import" if project.notes else "project"
     return OpenedDocument(document, path, kind, project.notes, project.exif)
+
+
+def save_document(
+    path: Path | str,
+    state: DocumentState,
+    settings: Settings,
+    *,
+    exif: bytes = b"",
+    quality: int | None = None,
+) -> None:
+    """Write a project with all layers for a name that ends with .ora, else the flattened picture.
+
+    quality: 1 to 100 for JPEG and WebP, None for what the settings say.
+    Raises `FileError` where that cannot be done, `UsageError` for a quality out of range; an older
+    file stays whole then.
+    """
+    path = Path(path)
+    if path.suffix.lower() == PROJECT_SUFFIX:
+        save_project(path, state, exif=exif)
+    else:
+        options = options_for(path, settings, quality=quality)
+        write_image(path, state.flattened(), options, exif=exif)

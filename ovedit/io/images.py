@@ -13,10 +13,16 @@ from typing import BinaryIO, Literal, get_args
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from ovedit.atomic import atomic_write
-from ovedit.errors import DamagedFileError, FileError, TooLargeError, UnsupportedFileError
+from ovedit.errors import (
+    DamagedFileError,
+    FileError,
+    TooLargeError,
+    UnsupportedFileError,
+    UsageError,
+)
 from ovedit.files import file_error, open_file
 from ovedit.io import exif as exif_data
 from ovedit.io.colour import srgb_profile, to_rgba
@@ -101,6 +107,11 @@ class ExportOptions:
     keep_exif: bool = True
     dpi: tuple[float, float] | None = None
 
+    def __post_init__(self) -> None:
+        """Raises `UsageError` for a quality out of range."""
+        if not 1 <= self.quality <= 100:
+            raise UsageError(f"The quality {self.quality} is out of range.", "Use 1 to 100.")
+
 
 # -- reading ---------------------------------------------------------------------------------------
 
@@ -148,6 +159,11 @@ def read_stream(stream: BinaryIO, name: str, *, max_pixels: int = MAX_PIXELS) ->
     except MemoryError as e:
         raise TooLargeError(
             f"{name} does not fit into memory.", "Close other programs, or open a smaller one."
+        ) from e
+    except UnidentifiedImageError as e:
+        raise DamagedFileError(
+            f"{name} is damaged, or a kind of {_title(kind)} that OVEdit does not read.",
+            "Get the file again, or save it as an 8-bit PNG in the program that made it.",
         ) from e
     # Pillow's decoders meet broken files with nearly every kind of exception there is.
     except Exception as e:
@@ -295,6 +311,19 @@ def export_format(path: Path | str) -> ExportFormat:
         f"{' files' if suffix else ''} ({Path(path).name}).",
         "Use .png, .jpg, .webp or .tif.",
     )
+
+
+def options_for(
+    path: Path | str, settings: Settings, *, quality: int | None = None
+) -> ExportOptions:
+    """How to write a picture under this name, with the quality that the settings say unless given.
+
+    Raises `UnsupportedFileError` as `export_format` does, `UsageError` for a quality out of range.
+    """
+    kind = export_format(path)
+    if quality is None:
+        quality = {"jpeg": settings.jpeg_quality, "webp": settings.webp_quality}.get(kind, 100)
+    return ExportOptions(kind, quality)
 
 
 def write_image(

@@ -130,3 +130,16 @@ def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(FileError, match="not a folder"):
         autosave.save(tmp_path / "file" / "autosave", picture(1).snapshot(), name="x")
+
+
+def test_a_lock_that_is_no_file_keeps_nothing_from_being_found(folder: Path) -> None:
+    autosave.save(folder, picture(3).snapshot(), name="Bench")
+    (project,) = folder.glob("*.ora")
+    stray = project.with_name("stray.ora")
+    stray.write_bytes(project.read_bytes())
+    stray.with_suffix(".lock").mkdir()
+    (found,) = autosave.find(folder)
+    assert (found.path, found.name) == (stray, "Bench")
+    with pytest.raises(FileError, match=r"stray\.lock cannot be removed"):
+        autosave.discard(found)
+    assert not stray.exists()

@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ovedit.document import ClassMask, RasterLayer, Surface
-from ovedit.errors import DamagedFileError, FileError, UnsupportedFileError
-from ovedit.io.documents import is_project, open_document
+from ovedit.document import ClassMask, Document, RasterLayer, Surface
+from ovedit.errors import DamagedFileError, FileError, UnsupportedFileError, UsageError
+from ovedit.io.documents import is_project, open_document, save_document
 from ovedit.io.openraster import save_project
+from ovedit.settings import Settings
 
 
 @pytest.fixture
@@ -86,3 +87,29 @@ def test_bad_files_give_one_error_each(tmp_path: Path) -> None:
     text.write_text("hello")
     with pytest.raises(UnsupportedFileError, match="readme"):
         open_document(text)
+
+
+@pytest.mark.parametrize("ending", [".ora", ".PNG", ".jpg", ".webp", ".tif"])
+def test_a_document_is_saved_as_its_name_ends(photo: Path, tmp_path: Path, ending: str) -> None:
+    state = open_document(photo).document.snapshot()
+    path = tmp_path / f"saved{ending}"
+    save_document(path, state, Settings())
+    again = open_document(path)
+    assert again.kind == ("project" if ending == ".ora" else "image")
+    assert again.document.size == state.size
+
+
+def test_the_quality_is_that_of_the_settings_unless_it_is_given(tmp_path: Path) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (64, 64, 4)).astype(np.uint8)
+    state = Document.from_pixels(noise, "noise").snapshot()
+
+    def size(ending: str, settings: Settings, quality: int | None = None) -> int:
+        path = tmp_path / f"saved{ending}"
+        save_document(path, state, settings, quality=quality)
+        return path.stat().st_size
+
+    low = Settings(jpeg_quality=10, webp_quality=10)
+    for ending in (".jpg", ".webp"):
+        assert size(ending, low) < size(ending, Settings()) < size(ending, low, 100)
+    with pytest.raises(UsageError, match="quality 0"):
+        size(".jpg", low, 0)

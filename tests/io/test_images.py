@@ -245,6 +245,17 @@ def test_a_long_makers_note_gives_way_in_a_jpeg(tmp_path: Path) -> None:
 
 
 @pytest.mark.filterwarnings("ignore:Corrupt EXIF data:UserWarning")
+def test_a_picture_that_the_decoder_does_not_know(tmp_path: Path) -> None:
+    path = tmp_path / "float.tif"
+    assert cv2.imwrite(str(path), np.zeros((4, 5, 3), np.float32))
+    with pytest.raises(
+        DamagedFileError, match="a kind of TIFF that OVEdit does not read"
+    ) as caught:
+        read_image(path)
+    assert str(tmp_path) not in str(caught.value)
+
+
+@pytest.mark.filterwarnings("ignore:Corrupt EXIF data")
 def test_damaged_camera_data_does_not_keep_a_picture_closed() -> None:
     exif = bytearray(camera_exif())
     exif[14:40] = b"\xff" * 26
