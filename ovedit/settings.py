@@ -121,7 +121,8 @@ def load(path: Path | None = None) -> Settings:
     """
     path = settings_path() if path is None else path
     try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
+        # Some editors begin a file with a byte order mark, which TOML does not know.
+        values = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
         return Settings()
     except OSError as error:
@@ -155,13 +156,18 @@ def save(settings: Settings, path: Path | None = None) -> None:
     # TOML reads plain keys after a table as part of it.
     ordered = dict(sorted(values.items(), key=lambda item: isinstance(item[1], dict)))
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with atomic_write(path, mode=0o600) as stream:
-            stream.write(tomli_w.dumps(ordered).encode())
-    except OSError as error:
-        raise SettingsError(str(file_error(path, "written", error))) from error
+        _write(path, tomli_w.dumps(ordered).encode())
     except FileError as error:
         raise SettingsError(error.message, error.hint) from error
+
+
+def _write(path: Path, data: bytes) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise file_error(path, "written", error) from error
+    with atomic_write(path, mode=0o600) as stream:
+        stream.write(data)
 
 
 def _folder(standard: Callable[..., Path], part: str) -> Path:

@@ -176,3 +176,16 @@ def test_every_number_has_limits() -> None:
     for item in dataclasses.fields(defaults):
         if type(getattr(defaults, item.name)) in (int, float):
             assert isinstance(item.metadata["limit"], settings_module.Limit), item.name
+
+
+def test_a_byte_order_mark_is_no_part_of_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "settings.toml"
+    path.write_bytes(b'\xef\xbb\xbftheme = "dark"\n')
+    assert load(path).theme == "dark"
+
+
+def test_a_folder_that_cannot_be_made_is_told_with_a_next_step(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(SettingsError, match="cannot be written") as caught:
+        save(Settings(), tmp_path / "file" / "folder" / "settings.toml")
+    assert caught.value.hint
