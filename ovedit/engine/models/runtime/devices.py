@@ -6,8 +6,8 @@ import functools
 import json
 import os
 import platform
-import time
-from collections.abc import Callable
+import subprocess
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -104,6 +104,9 @@ def choose_dtype(device: Device, model: Model) -> str:
     for name in halves:
         if name in device.fast:
             return name
+    if "float32" not in allowed and device.kind == "cpu":
+        # Slow, but half the size: if it works at all.
+        return "bfloat16" if "bfloat16" in halves and bfloat16_gain() > 0 else "float32"
     if "float32" not in allowed:
         return next(iter(halves), "float32")
     if device.kind != "cpu" and halves and allowed["float32"] > device.budget:
@@ -178,10 +181,10 @@ def _mps() -> Device:
 def bfloat16_gain() -> float:
     """How many times faster than float32 this processor multiplies matrices of bfloat16.
 
-    Measured once for a processor, a version of torch and a number of threads, then remembered in
-    the cache folder.
+    0 where it cannot. Measured once for a processor and a version of torch, which takes as long as
+    importing torch does, then remembered in the cache folder.
     """
-    machine = f"{_processor()}, torch {torch.__version__}, {torch.get_num_threads()} threads"
+    machine = f"{_processor()}, torch {torch.__version__}"
     path = cache_folder() / "bfloat16.json"
     known = _remembered(path)
     if machine not in known:
@@ -191,25 +194,18 @@ def bfloat16_gain() -> float:
 
 
 def _measure_gain() -> float:
-    generator = torch.Generator().manual_seed(0)
-    # A layer of ViT-B/16 over the patches of one window.
-    tokens = torch.randn(197, 768, generator=generator)
-    weights = torch.randn(3072, 768, generator=generator)
-    halves = tokens.bfloat16(), weights.bfloat16()
-    with torch.inference_mode():
-        full = _best_time(lambda: torch.nn.functional.linear(tokens, weights))
-        half = _best_time(lambda: torch.nn.functional.linear(*halves))
-    return full / half
-
-
-def _best_time(work: Callable[[], object], runs: int = 5) -> float:
-    work()
-    times = []
-    for _ in range(runs):
-        start = time.perf_counter()
-        work()
-        times.append(time.perf_counter() - start)
-    return min(times)
+    if getattr(sys, "frozen", False):
+        # There is no interpreter to run a script with.
+        return 0.0
+    script = Path(__file__).with_name("bfloat16.py")
+    try:
+        done = subprocess.run(
+            [sys.executable, str(script)], capture_output=True, text=True, check=False, timeout=300
+        )
+    except subprocess.TimeoutExpired:
+        return 0.0
+    # It may have been killed by an instruction that the processor does not know after all.
+    return float(done.stdout) if done.returncode == 0 else 0.0
 
 
 def _processor() -> str:
@@ -238,5 +234,5 @@ def _remember(path: Path, values: dict[str, float]) -> None:
         with atomic_write(path) as stream:
             stream.write(json.dumps(values, indent=1).encode())
     except (OSError, FileError):
-        # A cache folder that cannot be written costs a tenth of a second at every start.
+        # A cache folder that cannot be written costs some seconds at every start.
         return

@@ -75,7 +75,9 @@ class ModelRuntime:
         """
         cancel = cancel or CancelToken()
         model = self._library.model(id)
-        plan = plan or self.plan(id)
+        # Asked for although a plan is given: the budget comes with it.
+        device = self.device
+        plan = plan or self._best(model, device)
         placement = plan.placement
 
         def loaded() -> Loaded:
@@ -89,8 +91,7 @@ class ModelRuntime:
 
     def plan(self, id: str, batch: int = 1) -> MemoryPlan:
         """The best plan for a model here: all of it on the device, in the dtype that is right."""
-        dtype = choose_dtype(self.device, self._library.model(id))
-        return MemoryPlan(Placement(self.device.name, dtype), batch)
+        return self._best(self._library.model(id), self.device, batch)
 
     def plans(
         self,
@@ -142,6 +143,9 @@ class ModelRuntime:
     def pin(self, id: str, pinned: bool = True) -> None:
         """Keep a model in memory once it is there, or let it go again when room is needed."""
         self._residency.pin(id, pinned)
+
+    def _best(self, model: Model, device: Device, batch: int = 1) -> MemoryPlan:
+        return MemoryPlan(Placement(device.name, choose_dtype(device, model)), batch)
 
     def _folder(self, model: Model) -> Path:
         state = self._library.state(model.id)

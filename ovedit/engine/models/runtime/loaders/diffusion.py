@@ -28,6 +28,9 @@ from ovedit.engine.models.runtime.weights import (
 from ovedit.engine.protocols import CancelToken, Progress
 from ovedit.errors import ModelError
 
+diffusers.logging.set_verbosity_error()
+diffusers.logging.disable_progress_bar()
+
 # Older repositories name this class, which has another name today.
 _RENAMED = {"CLIPFeatureExtractor": "CLIPImageProcessor"}
 _OFFLINE = {"local_files_only": True}

@@ -24,6 +24,10 @@ from ovedit.engine.models.runtime.weights import (
 from ovedit.engine.protocols import CancelToken, Progress
 from ovedit.errors import ModelError
 
+# What it says is for those who train; progress is shown by us.
+transformers.logging.set_verbosity_error()
+transformers.logging.disable_progress_bar()
+
 _PREPROCESSING = ("processor_config.json", "preprocessor_config.json")
 
 
