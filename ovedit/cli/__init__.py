@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 COMMANDS = ("select", "remove", "replace", "restyle", "info", "models")
 """What the first word may be. Anything else is a file for the window."""
 
-DONE, FAILED, BAD_USE, INTERRUPTED = 0, 1, 2, 130
+FAILED, BAD_USE, INTERRUPTED = 1, 2, 130
 
 
 def main(argv: Sequence[str] | None = None, *, provider: EngineProvider | None = None) -> int:

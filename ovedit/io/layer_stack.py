@@ -117,7 +117,7 @@ def _flat(
         group.opacity * _opacity(element),
         group.visible and element.get("visibility", "visible") != "hidden",
         group.locked or element.get("edit-locked") == "true",
-        element.get("isolation", "isolate") != "auto",
+        element.get("isolation") == "isolate",
         group.depth + 1,
     )
     operation = element.get("composite-op", "svg:src-over")

@@ -380,7 +380,9 @@ def test_groups_are_dissolved_in_order(tmp_path: Path) -> None:
     assert any("“trees” blended as a whole" in note for note in loaded.notes)
 
 
-@pytest.mark.parametrize(("isolation", "told"), [("", True), ('isolation="auto"', False)])
+@pytest.mark.parametrize(
+    ("isolation", "told"), [('isolation="isolate"', True), ('isolation="auto"', False), ("", False)]
+)
 def test_a_blend_mode_within_a_group_is_told_of(tmp_path: Path, isolation: str, told: bool) -> None:
     path = foreign(
         tmp_path / "p.ora",
