@@ -265,7 +265,7 @@ def marches(bench: Bench) -> Times:
 
 def main() -> int:
     """Measure, print, and say with the exit code whether the budgets are kept."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--only", default="", help="a part of the names of what to measure")
     parser.add_argument("--profile", action="store_true", help="print where the time goes")
     parser.add_argument("--shots", type=Path, help="save what is seen into this folder")
