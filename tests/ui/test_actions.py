@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PySide6.QtGui import QGuiApplication, QImage, QKeySequence
-from PySide6.QtWidgets import QDialog, QFileDialog, QInputDialog, QMenu, QMessageBox
+from PySide6.QtWidgets import QDialog, QFileDialog, QMenu, QMessageBox
 from pytest import MonkeyPatch, Subtests
 from pytestqt.qtbot import QtBot
 
@@ -144,7 +144,6 @@ def desk(window: MainWindow, qtbot: QtBot, tmp_path: Path, monkeypatch: MonkeyPa
     yes = {QMessageBox: QMessageBox.StandardButton.Discard, QDialog: 1}
     for kind, answer in yes.items():
         monkeypatch.setattr(kind, "exec", lambda _self, answer=answer: answer)
-    monkeypatch.setattr(QInputDialog, "getInt", lambda *_a, **_k: (2, True))
     monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_a, **_k: (str(mask), ""))
     saved = str(tmp_path / "saved")
     monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_a, **_k: (saved, ""))

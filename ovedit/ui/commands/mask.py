@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import numpy as np
-from PySide6.QtWidgets import QInputDialog
 
 from ovedit.document import Document
 from ovedit.ui.commands.context import Context
@@ -84,8 +83,11 @@ def feather(c: Context) -> None:
 
 def _by_pixels(c: Context, verb: str, how: Callable[..., object]) -> None:
     ids = c.mask_ids
-    pixels, chosen = QInputDialog.getInt(c.window, f"{verb} by", "Pixels", 5, 1, 1000)
-    if chosen:
+    from ovedit.ui.dialogs.pixels import PixelsDialog
+
+    dialog = PixelsDialog(verb, parent=c.window)
+    if dialog.exec():
+        pixels = dialog.pixels
         c.change(f"{verb} mask", lambda document: how(document, ids, pixels=pixels))
 
 

@@ -64,7 +64,10 @@ class AboutDialog(FormDialog):
             link.setAccessibleName(f"{name}, {licence}")
             # Without it, a full column is squeezed until the descenders go.
             link.setMinimumHeight(link.sizeHint().height())
-            form.addRow(label(name), link)
+            words = label(name)
+            # As tall as its link, or the two would not share a line.
+            words.setMinimumHeight(link.minimumHeight())
+            form.addRow(words, link)
         self.column.addLayout(form)
         note = self._rich(_QT_NOTE)
         note.setWordWrap(True)

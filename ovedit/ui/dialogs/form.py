@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Qt
+from PySide6.QtGui import QFont, QFontMetrics
 from PySide6.QtWidgets import (
     QDialog,
     QDialogButtonBox,
@@ -17,6 +18,18 @@ from PySide6.QtWidgets import (
 from ovedit.ui.widgets.basics import label
 
 _LABEL_WIDTH = 116
+_FOCUS_BORDER = 1
+"""Pixels by which the border of the default button grows with the focus, on each side."""
+
+
+def _make_room_for_bold(button: QPushButton) -> None:
+    """Qt measures a button's text in its usual weight; the default one is set in semibold."""
+    button.ensurePolished()
+    bold = button.font()
+    wide = button.fontMetrics().horizontalAdvance(button.text())
+    bold.setWeight(QFont.Weight.DemiBold)
+    wider = QFontMetrics(bold).horizontalAdvance(button.text())
+    button.setMinimumWidth(button.sizeHint().width() + wider - wide + 2 * _FOCUS_BORDER)
 
 
 class FormDialog(QDialog):
@@ -59,12 +72,23 @@ class FormDialog(QDialog):
         button = QPushButton(text)
         button.setAutoDefault(default)
         button.setDefault(default)
+        if default:
+            _make_room_for_bold(button)
         if role is QDialogButtonBox.ButtonRole.AcceptRole:
             button.clicked.connect(self.accept)
         elif role is QDialogButtonBox.ButtonRole.RejectRole:
             button.clicked.connect(self.reject)
         self.buttons.addWidget(button)
         return button
+
+    def accept(self) -> None:
+        """Take what is still being typed, and close: a click on a button need not move the focus
+        (macOS).
+        """
+        field = self.focusWidget()
+        if field is not None:
+            field.clearFocus()
+        super().accept()
 
     def finish(self) -> None:
         """Close the column with the row of buttons."""

@@ -16,8 +16,10 @@ from PySide6.QtWidgets import (
 )
 
 from ovedit.ui.dialogs.form import FormDialog
-from ovedit.ui.widgets.basics import Thumbnail, label
+from ovedit.ui.widgets.basics import ElidedLabel, Thumbnail, label
 from ovedit.ui.widgets.buttons import CheckBox
+
+_NAME_WIDTH = 220
 
 
 @dataclass(frozen=True)
@@ -66,7 +68,9 @@ class RecoverDialog(FormDialog):
         picture.set_image(item.thumbnail)
         words = QVBoxLayout()
         words.setSpacing(0)
-        words.addWidget(label(item.name))
+        name = ElidedLabel(item.name)
+        name.setMinimumWidth(_NAME_WIDTH)
+        words.addWidget(name)
         words.addWidget(label(item.detail, "dim"))
         line = QHBoxLayout()
         line.setSpacing(12)

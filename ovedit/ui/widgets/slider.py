@@ -155,7 +155,7 @@ class NumberField(QLineEdit):
             step = 10.0**-self._decimals
             if event.modifiers() & Qt.KeyboardModifier.ShiftModifier:
                 step *= 10
-            self.setModified(False)
+            self._take()
             self._set_and_tell(self._value + (step if event.key() == Qt.Key.Key_Up else -step))
             self.selectAll()
         elif event.key() == Qt.Key.Key_Escape and self.isModified():

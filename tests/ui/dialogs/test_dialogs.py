@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import pytest
 from PySide6.QtCore import QPoint, Qt
+from PySide6.QtGui import QFont, QFontMetrics
 from PySide6.QtWidgets import QDialog, QLabel, QPushButton, QTreeWidgetItem
 from pytestqt.qtbot import QtBot
 
@@ -12,6 +13,7 @@ from ovedit.geometry import Size
 from ovedit.ui.dialogs.about import LICENCES, AboutDialog
 from ovedit.ui.dialogs.export import EXPORT_FORMATS, ExportDialog, ExportOptions
 from ovedit.ui.dialogs.new import NewDialog, NewDocument
+from ovedit.ui.dialogs.pixels import PixelsDialog
 from ovedit.ui.dialogs.preferences import Preferences, PreferencesDialog
 from ovedit.ui.dialogs.recover import Recoverable, RecoverDialog
 from ovedit.ui.dialogs.shortcuts import Shortcut, ShortcutsDialog
@@ -35,6 +37,38 @@ def show(qtbot: QtBot, dark: Theme) -> Callable[[QDialog], None]:
 
 def _button(dialog: QDialog, text: str) -> QPushButton:
     return next(b for b in dialog.findChildren(QPushButton) if b.text() == text)
+
+
+# ── Pixels ──────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_number_of_pixels_is_typed_at_once_and_kept_within_its_limits(show, qtbot: QtBot) -> None:
+    dialog = PixelsDialog("Grow", 5)
+    show(dialog)
+    assert dialog.pixels == 5
+    qtbot.keyClicks(dialog.field, "12")
+    qtbot.keyClick(dialog.field, Qt.Key.Key_Up)
+    assert dialog.pixels == 13
+    qtbot.mouseClick(_button(dialog, "Grow"), LEFT)
+    assert dialog.result() == QDialog.DialogCode.Accepted
+
+
+def test_what_is_being_typed_counts_when_the_dialog_is_accepted(show, qtbot: QtBot) -> None:
+    dialog = PixelsDialog("Grow", 5)
+    show(dialog)
+    qtbot.keyClicks(dialog.field, "40")
+    assert dialog.pixels == 5
+    dialog.accept()
+    assert dialog.pixels == 40
+
+
+def test_the_default_button_has_room_for_its_semibold_words(show) -> None:
+    dialog = PixelsDialog("Feather")
+    show(dialog)
+    button = _button(dialog, "Feather")
+    bold = button.font()
+    bold.setWeight(QFont.Weight.DemiBold)
+    assert button.width() >= QFontMetrics(bold).horizontalAdvance("Feather") + 2 * (12 + 2)
 
 
 # ── Export ──────────────────────────────────────────────────────────────────────────────────────
