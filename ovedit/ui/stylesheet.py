@@ -181,25 +181,5 @@ StartPage { background: $canvas; border: 0; }
 
 def stylesheet(t: Tokens) -> str:
     """The whole application's style sheet in the colours of `t`."""
-    return _SHEET.substitute(
-        window=t.window,
-        bad=t.bad,
-        canvas=t.canvas,
-        panel=t.panel,
-        raised=t.raised,
-        line=t.line,
-        text=t.text,
-        dim=t.dim,
-        accent=t.accent,
-        on_accent=t.on_accent,
-        selected=t.selected,
-        selected_dim=t.selected_dim,
-        hover=t.hover,
-        raised_hover=t.raised_hover,
-        chosen=t.chosen,
-        accent_hover=t.accent_hover,
-        disabled=t.disabled,
-        field=RADIUS_FIELD,
-        button=RADIUS_BUTTON,
-        card=RADIUS_CARD,
-    )
+    colours = {name: getattr(t, name) for name in dir(t) if not name.startswith("_")}
+    return _SHEET.substitute(colours, field=RADIUS_FIELD, button=RADIUS_BUTTON, card=RADIUS_CARD)

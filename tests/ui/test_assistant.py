@@ -139,6 +139,21 @@ def test_variations_differ_in_their_seed_and_only_the_first_shows(scene: Scene):
     assert [layer.name for layer in layers] == [f"metal bench {n}" for n in range(1, 5)]
 
 
+def test_the_seed_of_the_menu_reaches_the_engine_and_the_layer(scene: Scene):
+    mask_id = scene.select()
+    scene.document.set_current(masks=(mask_id,))
+    line = scene.window.prompt.edit_line
+    line.set_edit("restyle", "red")
+    line.set_seed(7)
+    line.apply()
+    scene.idle()
+    request = scene.provider.calls[-1].request
+    assert isinstance(request, EditRequest)
+    assert request.seed == 7
+    row = scene.window.layers.list.rows()[scene.document.layers[-1].id]
+    scene.wait(lambda: row.name_label.detail == "· seed 7")
+
+
 def test_where_the_first_variation_is_cancelled_the_next_one_shows(scene: Scene):
     mask_id = scene.select()
     scene.assistant.edit(EditKind.REPLACE, "slow", (mask_id,), variations=2)

@@ -26,7 +26,7 @@ def show_shortcuts(c: Context) -> None:
 
     rows = [
         Shortcut(
-            spec.menu.replace("&", "") or "Tools",
+            spec.menu.replace("&", ""),
             re.sub("[&…]", "", spec.text),
             spec.shortcut.replace(" | ", " or "),
         )

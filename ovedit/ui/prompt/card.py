@@ -44,8 +44,8 @@ LINE_HEIGHT = 34
 _PADDING_X, _PADDING_Y, _SPACING = 11, 10, 8
 _SIDE_MARGIN, _BOTTOM_MARGIN = 16, 22
 _NARROW = 560
-_ANY_WIDTH = 16_777_215
-"""Qt's own largest width of a widget."""
+_ANY_SIZE = 16_777_215
+"""Qt's own largest size of a widget."""
 
 
 class PromptCard(QFrame):
@@ -233,9 +233,8 @@ class PromptCard(QFrame):
         """Float over the parent, or take part in a layout."""
         self._floating = floating
         set_role(self, floating=floating)
-        if not floating:
-            self.setMinimumWidth(0)
-            self.setMaximumWidth(_ANY_WIDTH)
+        self.setMinimumSize(0, 0)
+        self.setMaximumSize(_ANY_SIZE, _ANY_SIZE)
         if self._shadow is not None:
             self._shadow.hide()
             self._shadow.deleteLater()
@@ -289,22 +288,26 @@ class PromptCard(QFrame):
         return 2 * LINE_HEIGHT + _SPACING + 2 * _PADDING_Y + 2 + _BOTTOM_MARGIN + 14
 
     def place(self) -> None:
-        """Take the place at the lower edge of the parent, while floating."""
+        """Go to the lower edge of the parent; in a layout, take the height that is needed."""
         parent = self.parentWidget()
         if not self._floating or parent is None:
-            self.message_bar.fit(self.width() - 2 * _PADDING_X)
+            # A dock asks nobody what height goes with its width.
+            self.setFixedHeight(self._height_at(self.width()))
             return
         width = max(0, min(MAX_WIDTH, parent.width() - 2 * _SIDE_MARGIN))
+        height = self._height_at(width)
+        self.setGeometry(
+            (parent.width() - width) // 2, parent.height() - _BOTTOM_MARGIN - height, width, height
+        )
+        self.raise_()
+
+    def _height_at(self, width: int) -> int:
         self.message_bar.fit(width - 2 * _PADDING_X)
         layout = self.layout()
         assert layout is not None
         layout.activate()
         height = layout.totalHeightForWidth(width) if layout.hasHeightForWidth() else 0
-        height = max(height, layout.totalMinimumSize().height())
-        self.setGeometry(
-            (parent.width() - width) // 2, parent.height() - _BOTTOM_MARGIN - height, width, height
-        )
-        self.raise_()
+        return max(height, layout.totalMinimumSize().height())
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         """Keep to the edge of the parent; draw the ring of the field with the focus."""

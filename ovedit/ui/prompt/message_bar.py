@@ -80,6 +80,8 @@ class MessageBar(QWidget):
             set_role(button, small=True)
             button.clicked.connect(lambda _checked=False, key=key: self.pressed.emit(key))
             self._buttons.addWidget(button)
+            # At once, so that `fit` knows how much room it takes.
+            button.show()
         self.show()
 
     def clear(self) -> bool:

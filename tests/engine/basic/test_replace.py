@@ -56,5 +56,7 @@ def test_another_thing_is_refused_with_what_would_be_able_to(phrase: str, prompt
     before = asked.image.copy()
     with pytest.raises(CannotDoError, match="diffusion model") as caught:
         replace(asked, silent, CancelToken())
-    assert f"“{prompt}”" in str(caught.value)
+    assert f"“{prompt}” out of {f'“{phrase}”' if phrase else 'what is selected'}" in str(
+        caught.value
+    ) or f"in “{prompt}”" in str(caught.value)
     assert np.array_equal(asked.image, before)

@@ -4,7 +4,14 @@ from collections.abc import Iterator
 
 import pytest
 from PySide6.QtCore import QPoint, QRect, Qt
-from PySide6.QtWidgets import QAbstractButton, QLineEdit, QPushButton, QWidget
+from PySide6.QtWidgets import (
+    QAbstractButton,
+    QDockWidget,
+    QLineEdit,
+    QMainWindow,
+    QPushButton,
+    QWidget,
+)
 from pytestqt.qtbot import QtBot
 
 from ovedit.ui.panels.jobs import JobView
@@ -259,6 +266,28 @@ def test_a_long_message_and_its_buttons_stay_inside_the_card(card: PromptCard, w
         assert card.rect().contains(QRect(shown.mapTo(card, QPoint(0, 0)), shown.size()))
     assert card.message == text
     assert parent.rect().contains(card.geometry())
+
+
+def test_pinned_a_long_message_is_shown_in_full(qtbot: QtBot, dark: Theme) -> None:
+    window = QMainWindow()
+    qtbot.addWidget(window)
+    dock = QDockWidget()
+    card = PromptCard(window)
+    dock.setWidget(card)
+    card.set_floating(False)
+    window.addDockWidget(Qt.DockWidgetArea.BottomDockWidgetArea, dock)
+    window.resize(500, 600)
+    with qtbot.waitExposed(window):
+        window.show()
+    rest = card.height()
+    text = "The picture lies in " + "/a/rather/long/folder" * 8
+    card.show_message(text, [("Show best guess", "1"), ("Install an engine", "2")], "warning")
+    label = card.message_bar._text
+    qtbot.waitUntil(lambda: card.height() > rest)
+    assert label.height() >= label.heightForWidth(label.width())
+    assert window.width() == 500
+    card.clear_message()
+    qtbot.waitUntil(lambda: card.height() == rest)
 
 
 def test_a_message_can_be_closed(card: PromptCard, qtbot: QtBot) -> None:
