@@ -12,8 +12,9 @@ from xml.parsers import expat
 from ovedit.document import BlendMode
 from ovedit.geometry import Size
 
+_NORMAL = "svg:src-over"
 _OPERATIONS = {
-    BlendMode.NORMAL: "svg:src-over",
+    BlendMode.NORMAL: _NORMAL,
     BlendMode.ADD: "svg:plus",
 } | {mode: f"svg:{mode}" for mode in BlendMode if mode not in (BlendMode.NORMAL, BlendMode.ADD)}
 _MODES = {operation: mode for mode, operation in _OPERATIONS.items()}
@@ -39,11 +40,26 @@ class StackLayer:
 
 
 @dataclass(frozen=True)
+class StackGroup:
+    """A group whose layers, bottom first, blend among themselves before it meets what is below.
+
+    Their offsets count from the document's top left pixel, not from the group's.
+    """
+
+    name: str
+    layers: tuple[StackLayer | StackGroup, ...]
+    opacity: float = 1.0
+    visible: bool = True
+    locked: bool = False
+    blend: BlendMode = BlendMode.NORMAL
+
+
+@dataclass(frozen=True)
 class Stack:
     """The picture's size and its layers, bottom first; notes on what could not be kept."""
 
     size: Size
-    layers: tuple[StackLayer, ...]
+    layers: tuple[StackLayer | StackGroup, ...]
     notes: tuple[str, ...] = ()
 
 
@@ -73,7 +89,7 @@ def write_stack(size: Size, layers: Sequence[StackLayer]) -> bytes:
 
 
 def read_stack(xml: bytes) -> Stack:
-    """Layers out of the XML; groups are dissolved into their layers, in order.
+    """Layers out of the XML; groups are dissolved into their layers where that looks the same.
 
     Raises `ValueError` saying what is wrong with it.
     """
@@ -100,13 +116,12 @@ class _Group:
     opacity: float = 1.0
     visible: bool = True
     locked: bool = False
-    isolated: bool = False
     depth: int = 0
 
 
 def _flat(
     element: ElementTree.Element, group: _Group, notes: dict[str, None]
-) -> Iterator[StackLayer]:
+) -> Iterator[StackLayer | StackGroup]:
     """The layers of an element, top first; notes are collected once each."""
     name = element.get("name", "") or ("Group" if element.tag == "stack" else "Layer")
     path = f"{group.path} / {name}" if group.path else name
@@ -117,26 +132,31 @@ def _flat(
         group.opacity * _opacity(element),
         group.visible and element.get("visibility", "visible") != "hidden",
         group.locked or element.get("edit-locked") == "true",
-        element.get("isolation") == "isolate",
         group.depth + 1,
     )
-    operation = element.get("composite-op", "svg:src-over")
-    if group.isolated and operation != "svg:src-over":
-        notes[f"“{name}” blended within its group only; it now does so with all below."] = None
     if element.tag == "stack":
         if inner.depth > _DEEPEST:
             raise ValueError(f"stack.xml nests groups more than {_DEEPEST} deep")
-        notes["Groups were dissolved into their layers."] = None
-        if operation != "svg:src-over" or _opacity(element) < 1:
-            notes[f"The group “{name}” blended as a whole; its layers now do so one by one."] = None
-        for child in element:
-            yield from _flat(child, inner, notes)
+        if not _blends_as_a_whole(element):
+            notes["Groups were dissolved into their layers."] = None
+            for child in element:
+                yield from _flat(child, inner, notes)
+            return
+        notes[f"The group “{name}” blends as a whole: its layers were made one."] = None
+        alone = _Group(offset=inner.offset, depth=inner.depth)
+        layers = [layer for child in element for layer in _flat(child, alone, notes)]
+        yield StackGroup(
+            path,
+            tuple(reversed(layers)),
+            inner.opacity,
+            inner.visible,
+            inner.locked,
+            _blend_mode(element, name, notes),
+        )
     elif element.tag == "layer":
         src = element.get("src")
         if not src:
             raise ValueError(f"the layer “{name}” has no picture")
-        if operation not in _MODES:
-            notes[f"The blend mode {operation} of “{name}” is not known: set to normal."] = None
         yield StackLayer(
             path,
             src,
@@ -144,11 +164,36 @@ def _flat(
             inner.opacity,
             inner.visible,
             inner.locked,
-            _MODES.get(operation, BlendMode.NORMAL),
+            _blend_mode(element, name, notes),
             element.get("selected") == "true",
         )
     else:
         notes[f"<{element.tag}> “{name}” was left out: only picture layers can be opened."] = None
+
+
+def _blends_as_a_whole(group: ElementTree.Element) -> bool:
+    """Whether the layers of a group look different without it.
+
+    A group is isolated where it says so, and where it is not fully opaque or has a blend mode.
+    """
+    inside = [element for element in group.iter() if element is not group]
+    all_normal = all(_operation(element) == _NORMAL for element in inside)
+    if _operation(group) != _NORMAL:
+        return True
+    if _opacity(group) < 1:
+        return len(inside) > 1 or not all_normal
+    return group.get("isolation") == "isolate" and not all_normal
+
+
+def _operation(element: ElementTree.Element) -> str:
+    return element.get("composite-op", _NORMAL)
+
+
+def _blend_mode(element: ElementTree.Element, name: str, notes: dict[str, None]) -> BlendMode:
+    operation = _operation(element)
+    if operation not in _MODES:
+        notes[f"The blend mode {operation} of “{name}” is not known: set to normal."] = None
+    return _MODES.get(operation, BlendMode.NORMAL)
 
 
 def _parse(xml: bytes) -> ElementTree.Element:

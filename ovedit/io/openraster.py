@@ -11,9 +11,9 @@ from __future__ import annotations
 import json
 import os
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -31,12 +31,14 @@ from ovedit.document import (
     SurfaceRef,
     pixels_of,
 )
+from ovedit.document.compositing import flatten_layers
 from ovedit.errors import FileError, UnsupportedFileError
 from ovedit.files import open_file
 from ovedit.geometry import Size
 from ovedit.io import layer_stack, project_describe, project_restore
 from ovedit.io.archive import Archive
 from ovedit.io.images import MAX_PIXELS, encode_png
+from ovedit.io.layer_stack import StackGroup, StackLayer
 
 MIMETYPE = b"image/openraster"
 PROJECT_SUFFIX = ".ora"
@@ -231,22 +233,44 @@ def _read_foreign(
     loader: project_restore.Loader, stack: layer_stack.Stack, exif: bytes, notes: tuple[str, ...]
 ) -> LoadedProject:
     size = loader.check(stack.size)
-    pending = [(found, loader.rgba(found.src)) for found in stack.layers]
+    pending = [_pending(loader, found, size) for found in stack.layers]
     layers: list[Layer] = []
     surfaces: dict[SurfaceRef, Surface] = {}
     current = ""
-    for found, pixels in pending:
-        layer = RasterLayer(
-            name=found.name,
-            visible=found.visible,
-            opacity=found.opacity,
-            locked=found.locked,
-            blend=found.blend,
-            offset=found.offset,
-        )
+    for found, (layer, pixels) in zip(stack.layers, pending, strict=True):
         layers.append(layer)
-        surfaces[pixels_of(layer.id)] = Surface.from_array(pixels.result())
-        if found.selected:
+        surfaces[pixels_of(layer.id)] = pixels()
+        if _is_selected(found):
             current = layer.id
     notes = (*notes, *stack.notes, *loader.notes)
     return LoadedProject(size, Structure(tuple(layers)), surfaces, current, exif=exif, notes=notes)
+
+
+def _pending(
+    loader: project_restore.Loader, found: StackLayer | StackGroup, size: Size
+) -> tuple[Layer, Callable[[], Surface]]:
+    """A layer, and what waits for its pixels, which are being decoded meanwhile."""
+    layer = RasterLayer(
+        name=found.name,
+        visible=found.visible,
+        opacity=found.opacity,
+        locked=found.locked,
+        blend=found.blend,
+    )
+    if isinstance(found, StackLayer):
+        pixels = loader.rgba(found.src)
+        return replace(layer, offset=found.offset), lambda: Surface.from_array(pixels.result())
+    loader.reserve(size)
+    inside = [_pending(loader, each, size) for each in found.layers]
+
+    def composed() -> Surface:
+        shown = [(each, wait(), None) for each, wait in inside if each.visible]
+        return Surface.from_array(flatten_layers(shown, size.rect))
+
+    return layer, composed
+
+
+def _is_selected(found: StackLayer | StackGroup) -> bool:
+    if isinstance(found, StackLayer):
+        return found.selected
+    return any(map(_is_selected, found.layers))

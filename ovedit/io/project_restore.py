@@ -92,7 +92,11 @@ class Loader:
         if len(head) < 24 or not head.startswith(b"\x89PNG\r\n\x1a\n"):
             raise self.archive.damaged(f"its entry {entry!r} is not a PNG")
         width, height = int.from_bytes(head[16:20], "big"), int.from_bytes(head[20:24], "big")
-        self._pixels_left -= self.check(Size(width, height)).area
+        self.reserve(self.check(Size(width, height)))
+
+    def reserve(self, size: Size) -> None:
+        """Count a surface among those that the project may hold together."""
+        self._pixels_left -= size.area
         if self._pixels_left < 0:
             raise TooLargeError(
                 f"{self.archive.name} has layers and masks of more than "

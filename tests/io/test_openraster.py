@@ -34,6 +34,7 @@ from ovedit.document import (
     coverage_of,
     pixels_of,
 )
+from ovedit.document.compositing import flatten_layers
 from ovedit.errors import DamagedFileError, FileError, TooLargeError, UnsupportedFileError
 from ovedit.geometry import Rect, Size
 from ovedit.io.documents import open_document
@@ -357,9 +358,9 @@ def test_groups_are_dissolved_in_order(tmp_path: Path) -> None:
         tmp_path / "p.ora",
         """<stack>
           <layer name="top" src="data/dot.png" x="1.0" y="-2"/>
-          <stack name="trees" opacity="0.5" visibility="hidden">
+          <stack name="trees" visibility="hidden">
             <layer name="oak" src="data/dot.png" opacity="0.5"/>
-            <stack name="dead">
+            <stack name="dead" opacity="0.5">
               <layer src="data/dot.png" edit-locked="true" selected="true"/>
             </stack>
           </stack>
@@ -370,29 +371,71 @@ def test_groups_are_dissolved_in_order(tmp_path: Path) -> None:
     layers = loaded.structure.layers
     assert [x.name for x in layers] == ["bottom", "trees / dead / Layer", "trees / oak", "top"]
     assert [x.visible for x in layers] == [True, False, False, True]
-    assert [x.opacity for x in layers] == [1, 0.5, 0.25, 1]
+    assert [x.opacity for x in layers] == [1, 0.5, 0.5, 1]
     assert layers[0].blend is BlendMode.MULTIPLY
     assert layers[1].locked
     assert loaded.current_layer == layers[1].id
     assert layers[3].offset == (1, -2)
     assert loaded.size == Size(20, 10)
     assert any("Groups" in note for note in loaded.notes)
-    assert any("“trees” blended as a whole" in note for note in loaded.notes)
 
 
 @pytest.mark.parametrize(
-    ("isolation", "told"), [('isolation="isolate"', True), ('isolation="auto"', False), ("", False)]
+    ("group", "inside", "whole"),
+    [
+        ("", "", False),
+        ("", 'composite-op="svg:multiply"', False),
+        ('isolation="isolate"', "", False),
+        ('isolation="isolate"', 'composite-op="svg:multiply"', True),
+        ('opacity="0.5"', "", True),
+        ('composite-op="svg:screen"', "", True),
+    ],
 )
-def test_a_blend_mode_within_a_group_is_told_of(tmp_path: Path, isolation: str, told: bool) -> None:
+def test_a_group_that_blends_as_a_whole_is_made_one_layer(
+    tmp_path: Path, group: str, inside: str, whole: bool
+) -> None:
+    rng = np.random.default_rng(5)
+    base, low, high = (rng.integers(0, 256, (10, 20, 4)).astype(np.uint8) for _ in range(3))
     path = foreign(
         tmp_path / "p.ora",
-        f"""<stack><stack name="trees" {isolation}>
-          <layer name="oak" src="data/dot.png" composite-op="svg:multiply"/>
-        </stack></stack>""",
+        f"""<stack>
+          <stack name="trees" x="2" y="1" {group}>
+            <layer name="oak" src="data/high.png" x="3" {inside}/>
+            <layer name="elm" src="data/low.png" opacity="0.75" selected="true"/>
+          </stack>
+          <layer name="base" src="data/base.png"/>
+        </stack>""",
+        {"data/base.png": png(base), "data/low.png": png(low), "data/high.png": png(high)},
     )
     loaded = load_project(path)
-    assert loaded.structure.layers[0].blend is BlendMode.MULTIPLY
-    assert any("“oak” blended within its group" in note for note in loaded.notes) == told
+    layers = loaded.structure.layers
+    names = ["base", "trees"] if whole else ["base", "trees / elm", "trees / oak"]
+    assert [layer.name for layer in layers] == names
+    assert loaded.current_layer == layers[1].id
+    assert any("blends as a whole" in note for note in loaded.notes) == whole
+    mode = BlendMode.MULTIPLY if inside else BlendMode.NORMAL
+    trees = [
+        (RasterLayer("elm", opacity=0.75, offset=(2, 1)), Surface.from_array(low), None),
+        (RasterLayer("oak", blend=mode, offset=(5, 1)), Surface.from_array(high), None),
+    ]
+    bottom = (RasterLayer("base"), Surface.from_array(base), None)
+    area = loaded.size.rect
+    if whole:
+        opacity = 0.5 if "opacity" in group else 1.0
+        meeting = BlendMode.SCREEN if "screen" in group else BlendMode.NORMAL
+        one = Surface.from_array(flatten_layers(trees, area))
+        trees = [(RasterLayer("trees", opacity=opacity, blend=meeting), one, None)]
+    wanted = flatten_layers([bottom, *trees], area)
+    state = DocumentState(loaded.size, loaded.structure, loaded.surfaces)
+    assert np.array_equal(state.flattened(), wanted)
+
+
+def test_groups_that_would_take_too_much_memory(tmp_path: Path) -> None:
+    one = '<stack opacity="0.5"><layer src="data/dot.png"/><layer src="data/dot.png"/></stack>'
+    path = foreign(tmp_path / "p.ora", f"<stack>{one * 17}</stack>")
+    assert len(load_project(path).structure.layers) == 17
+    with pytest.raises(TooLargeError, match="together"):
+        load_project(path, max_pixels=200)
 
 
 def test_an_unknown_blend_mode_becomes_normal_with_a_note(tmp_path: Path) -> None:
