@@ -15,6 +15,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import pytest
@@ -198,11 +199,11 @@ class _Server(ThreadingHTTPServer):
         self.open: set[socket.socket] = set()
         super().__init__(("127.0.0.1", 0), _Handler)
 
-    def process_request(self, request, client_address) -> None:
+    def process_request(self, request: Any, client_address: Any) -> None:
         self.open.add(request)
         super().process_request(request, client_address)
 
-    def shutdown_request(self, request) -> None:
+    def shutdown_request(self, request: Any) -> None:
         self.open.discard(request)
         super().shutdown_request(request)
 
@@ -225,7 +226,11 @@ def _quietly() -> Iterator[None]:
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
-    server: _Server
+
+    @property
+    def hub(self) -> Hub:
+        assert isinstance(self.server, _Server)
+        return self.server.hub
 
     def log_message(self, format: str, *args: object) -> None:
         pass
@@ -237,7 +242,7 @@ class _Handler(BaseHTTPRequestHandler):
         self._answer()
 
     def _answer(self) -> None:
-        hub = self.server.hub
+        hub = self.hub
         path = unquote(urlsplit(self.path).path)
         headers = {name.lower(): value for name, value in self.headers.items()}
         asked = Asked(self.command, self.headers["Host"], path, headers, self.client_address[1])
@@ -254,7 +259,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._refuse(404, {})
 
     def _resolve(self, asked: Asked, repository: str, revision: str, path: str) -> None:
-        hub = self.server.hub
+        hub = self.hub
         if hub.statuses:
             return self._refuse(*hub.statuses.popleft())
         known = hub.repositories.get(repository)
@@ -295,7 +300,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
 
     def _send_large(self, asked: Asked, name: str) -> None:
-        hub = self.server.hub
+        hub = self.hub
         if hub.large_statuses:
             return self._refuse(*hub.large_statuses.popleft())
         every = (
@@ -308,7 +313,7 @@ class _Handler(BaseHTTPRequestHandler):
         self._send(asked, hub.replaced.get(name, data), {"ETag": '"of-the-store"'})
 
     def _send(self, asked: Asked, data: bytes, headers: Mapping[str, str]) -> None:
-        hub = self.server.hub
+        hub = self.hub
         start = 0 if hub.ignores_range else asked.start
         if start >= len(data) and start:
             return self._refuse(416, {"Content-Range": f"bytes */{len(data)}"})

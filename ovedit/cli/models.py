@@ -165,7 +165,7 @@ def _get(arguments: argparse.Namespace, library: LocalLibrary) -> int:
     from ovedit.cli.progress import ProgressBar
     from ovedit.engine.models.sizes import size_text
 
-    for model in [library.model(id) for id in arguments.ids]:
+    for model in _with_parts(library, arguments.ids):
         state = library.state(model.id)
         if state.folder is None:
             _tell_cost(arguments, model, state, library)
@@ -183,6 +183,19 @@ def _get(arguments: argparse.Namespace, library: LocalLibrary) -> int:
             return 130
         print(folder)
     return 0
+
+
+def _with_parts(library: LocalLibrary, ids: Sequence[str]) -> list[Model]:
+    """The models, each after those whose folders hold parts that it lacks."""
+    from ovedit.engine.library import Task
+
+    wanted: dict[str, Model] = {}
+    for model in [library.model(id) for id in ids]:
+        # Adapters and previews only name what they can be used with.
+        alone = model.task in (Task.ADAPTER, Task.PREVIEW)
+        for id in (*(() if alone else model.base), model.id):
+            wanted.setdefault(id, library.model(id))
+    return list(wanted.values())
 
 
 def _tell_cost(

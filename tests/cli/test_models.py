@@ -19,7 +19,7 @@ from huggingface_hub import constants
 from safetensors.numpy import save
 
 from ovedit.cli import main
-from ovedit.engine.library import Licence, Model
+from ovedit.engine.library import Licence, Model, Task
 from ovedit.engine.models import store
 from ovedit.engine.models.catalogue import load_catalogue, own_path, save_own
 from tests.hub import Hub, running_hub
@@ -166,6 +166,18 @@ def test_a_folder_is_added_and_forgotten(model, hub, tmp_path, capsys) -> None:
     assert run("add", str(folder), "--as", "sam2-tiny") == 1
     assert "does not hold SAM 2" in capsys.readouterr().err
     assert not hub.asked
+
+
+def test_get_brings_the_parts_that_a_model_lacks(model, hub, capsys) -> None:
+    commit = hub.add("owner/rest", {"x.json": b"{}"})
+    rest = hub.model("owner/rest", commit, {"x.json": b"{}"}, id="rest", loader="sam2", own=True)
+    save_own(own_path(), models=[rest, replace(model, base=("rest",))])
+    assert run("get", "mine", "-q") == 0
+    first, second = capsys.readouterr().out.splitlines()
+    assert "owner--rest" in first and "owner--name" in second
+    # An adapter only names what it changes.
+    save_own(own_path(), models=[replace(model, base=("sd15-inpainting",), task=Task.ADAPTER)])
+    assert run("get", "mine", "-q") == 0
 
 
 # -- licences --------------------------------------------------------------------------------------

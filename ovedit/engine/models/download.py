@@ -376,10 +376,9 @@ def _continues(response: Response, offset: int, size: int | None) -> bool:
     if status == 200:
         return offset == 0
     if status != 206:
-        if status == 403 and not _of_the_hub(str(response.request.url)):
-            # A signed address that has expired; the next attempt asks for another.
-            raise Refused(503)
-        raise hub_errors.refused(status, response.headers)
+        url = response.request.url
+        store_host = "" if _of_the_hub(str(url)) else url.host
+        raise hub_errors.refused(status, response.headers, store_host)
     found = re.fullmatch(r"bytes (\d+)-\d+/(\d+|\*)", response.headers.get("content-range", ""))
     return (
         found is not None

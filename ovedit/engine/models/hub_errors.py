@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,22 +22,26 @@ class Refused(Exception):
     """The server answered, but not with the file.
 
     status: of HTTP; code: the hub's own word for the cause, or empty; wait: seconds after which
-    the server would like to be asked again, or None.
+    the server would like to be asked again, or None; store: the host that large files are kept on,
+    where that one refused and not the hub.
     """
 
-    def __init__(self, status: int, code: str = "", wait: float | None = None) -> None:
+    def __init__(
+        self, status: int, code: str = "", wait: float | None = None, store: str = ""
+    ) -> None:
         super().__init__(f"HTTP {status} {code}".strip())
         self.status = status
         self.code = code
         self.wait = wait
+        self.store = store
 
 
 class CutOff(Exception):
     """The server ended its answer before all bytes had come."""
 
 
-def refused(status: int, headers: Headers) -> Refused:
-    """The refusal that an answer is."""
+def refused(status: int, headers: Headers, store: str = "") -> Refused:
+    """The refusal that an answer is, of the hub or of the host `store`."""
     from huggingface_hub.utils import parse_ratelimit_headers
 
     wait: float | None = None
@@ -49,7 +54,7 @@ def refused(status: int, headers: Headers) -> Refused:
     code = headers.get("x-error-code", "")
     if not code and "Invalid credentials" in headers.get("x-error-message", ""):
         code = "InvalidCredentials"
-    return Refused(status, code, wait)
+    return Refused(status, code, wait, store)
 
 
 def passing(error: Exception, *, reached: bool) -> bool:
@@ -60,7 +65,9 @@ def passing(error: Exception, *, reached: bool) -> bool:
     import httpx2
 
     if isinstance(error, Refused):
-        return error.status in (408, 429, 500, 502, 503, 504)
+        # From a store, 403 is what an address gets that was signed too long ago.
+        expired = error.status == 403 and bool(error.store)
+        return expired or error.status in (408, 429, 500, 502, 503, 504)
     if isinstance(error, httpx2.ConnectError | httpx2.ConnectTimeout):
         return reached
     return isinstance(
@@ -87,6 +94,9 @@ def hub_error(error: Exception, model: Model, name: str) -> ModelError:
     hub = httpx2.URL(constants.ENDPOINT).host
     if isinstance(error, Refused):
         return _refusal(error, model, name, hub)
+    if isinstance(error, httpx2.RequestError):
+        with contextlib.suppress(RuntimeError):  # Where it does not know its request.
+            hub = error.request.url.host
     if isinstance(error, CutOff | httpx2.RemoteProtocolError | httpx2.NetworkError) and not (
         isinstance(error, httpx2.ConnectError)
     ):
@@ -116,6 +126,11 @@ def hub_error(error: Exception, model: Model, name: str) -> ModelError:
 
 def _refusal(error: Refused, model: Model, name: str, hub: str) -> ModelError:
     status, code = error.status, error.code
+    if error.store and 400 <= status < 429:
+        return ModelError(
+            f"{error.store}, where {hub} keeps large files, refuses {name} (HTTP {status}).",
+            "A firewall or proxy may block it: check HTTPS_PROXY, or try another network.",
+        )
     if code == "InvalidCredentials":
         return ModelError(
             f"{hub} does not accept your token; it may have expired.",

@@ -107,7 +107,7 @@ def own_entry(place: Path, models: Sequence[Model]) -> Model | None:
     """An entry for a folder of a kind that we load but of no model that we know; else None.
 
     What it can do is what all known models of its kind can. Raises `ModelError` for weights that
-    are damaged.
+    are damaged, or none.
     """
     loader = _loader_of(place)
     if not loader:
@@ -115,7 +115,11 @@ def own_entry(place: Path, models: Sequence[Model]) -> Model | None:
     files = tuple(_files(place))
     weights = [place / file.path for file in files if file.path.endswith(_WEIGHTS)]
     if not weights:
-        return None
+        raise ModelError(
+            f"{place} has no weights as safetensors, the only format that OVEdit loads from "
+            "publishers it does not know.",
+            "Look for a version of the model with *.safetensors files.",
+        )
     in_a_cache = place.parent.name == "snapshots"
     name = place.parents[1].name.rpartition("--")[2] if in_a_cache else place.name
     parameters, memory = _counted(weights)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,22 +18,11 @@ from ovedit.engine.models import store
 from ovedit.engine.models.catalogue import Catalogue, load_catalogue, own_path, save_own
 from ovedit.engine.models.library import LocalLibrary
 from ovedit.errors import DamagedModelError, ModelError
-from tests.hub import Hub, model_of, running_hub
+from tests.hub import model_of
 
 WEIGHTS = save({"w": np.arange(3000, dtype=np.float32)})
 FILES = {"config.json": b'{"x": 1}', "unet/model.safetensors": WEIGHTS}
 OTHER = {"config.json": b'{"x": 1}', "vae/model.safetensors": WEIGHTS[:-1] + b"\1"}
-
-
-@pytest.fixture
-def hub() -> Iterator[Hub]:
-    with running_hub() as hub:
-        yield hub
-
-
-@pytest.fixture
-def cache(hub, monkeypatch, tmp_path) -> Path:
-    return hub.use(monkeypatch, tmp_path / "home")
 
 
 @pytest.fixture
@@ -372,6 +360,12 @@ def test_a_known_kind_with_damaged_weights_is_refused(library, tmp_path) -> None
     broken = {**UNKNOWN, "unet/model.safetensors": WEIGHTS[:-5]}
     with pytest.raises(ModelError, match="not a whole safetensors file"):
         library.add(write(tmp_path / "broken", broken))
+
+
+def test_a_known_kind_without_safetensors_is_refused(library, tmp_path) -> None:
+    pickled = {"model_index.json": UNKNOWN["model_index.json"], "unet/model.bin": b"\x80\x04."}
+    with pytest.raises(ModelError, match="no weights as safetensors"):
+        library.add(write(tmp_path / "pickled", pickled))
 
 
 @pytest.mark.parametrize("said", [b"[]", b"{", b'{"_class_name": "EvilPipeline"}', b"\xff"])
