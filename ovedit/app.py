@@ -51,7 +51,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 def build_window() -> MainWindow:
     """A main window with its session, its model service and the engines there are."""
     from ovedit import settings as settings_file
-    from ovedit.engine.registry import default_registry
+    from ovedit.engine.registry import default_registry, default_runtime
+    from ovedit.service.downloads import DownloadService
     from ovedit.service.model_service import ModelService
     from ovedit.ui.main_window import MainWindow
     from ovedit.ui.session import Session
@@ -61,8 +62,9 @@ def build_window() -> MainWindow:
         settings = settings_file.load()
     except OVEditError as error:
         settings, problem = settings_file.Settings(), error
-    service = ModelService(default_registry())
-    window = MainWindow(Session(settings), service)
+    runtime = default_runtime(settings)
+    service = ModelService(default_registry(runtime))
+    window = MainWindow(Session(settings), service, DownloadService(runtime.library), runtime)
     service.refresh_engines()
     if problem is not None:
         window.say(problem)

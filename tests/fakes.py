@@ -99,6 +99,7 @@ class FakeProvider:
     """An `EngineProvider` with one engine that follows scripts.
 
     scripts: by first phrase or prompt; "*" is for all others. calls: what was asked, in order.
+    others: engines that it lists beside its own and does not answer for.
     """
 
     scripts: Mapping[str, Script] = field(default_factory=dict)
@@ -106,12 +107,14 @@ class FakeProvider:
     calls: list[Call] = field(default_factory=list)
     listing_error: BaseException | None = None
     listed_on: list[int] = field(default_factory=list)
+    others: tuple[EngineInfo, ...] = ()
 
     def engines(self) -> Sequence[EngineInfo]:
         self.listed_on.append(threading.get_ident())
         if self.listing_error is not None:
             raise self.listing_error
-        return (EngineInfo(self.name, "Fake", selects=True, edits=frozenset(EditKind)),)
+        fake = EngineInfo(self.name, "Fake", selects=True, edits=frozenset(EditKind))
+        return (fake, *self.others)
 
     def answer(
         self, engine: str, request: Request, progress: Progress, cancel: CancelToken

@@ -199,6 +199,7 @@ EDIT = _menu(
         when=_can_edit,
     ),
     LINE,
+    Action("models", "Mo&dels…", edit.models, "", "download"),
     Action("preferences", "Pre&ferences…", edit.preferences, "Ctrl+,", "settings"),
 )
 

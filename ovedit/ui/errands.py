@@ -17,12 +17,12 @@ from PySide6.QtCore import QObject, QTimer, Signal
 
 from ovedit.document import Document, DocumentState
 from ovedit.engine.requests import Request
-from ovedit.errors import OVEditError
+from ovedit.errors import EngineMissingError, OVEditError
 from ovedit.service.jobs import Job, JobFailure, JobProgress, JobResult, Where, new_job_id
 from ovedit.service.model_service import ModelService
 from ovedit.ui.background import Background
 from ovedit.ui.job_list import JobList
-from ovedit.ui.messages import Message
+from ovedit.ui.messages import MODELS, USE_BUILT_IN, Message
 from ovedit.ui.session import Session
 from ovedit.workflows import aside
 
@@ -241,7 +241,11 @@ class Errands(QObject):
     def _failed(self, failure: JobFailure) -> None:
         if self._end(failure.id) is None:
             return
-        self.said.emit(Message.of(failure.error))
+        if isinstance(failure.error, EngineMissingError):
+            buttons = (("Models…", MODELS), ("Use the built-in engine", USE_BUILT_IN))
+            self.said.emit(Message.of(failure.error, *buttons))
+        else:
+            self.said.emit(Message.of(failure.error))
 
     def _cancelled(self, job: Job) -> None:
         self._end(job.id)

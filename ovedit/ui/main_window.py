@@ -11,9 +11,11 @@ from PySide6.QtGui import QCloseEvent
 from PySide6.QtWidgets import QMainWindow, QStackedWidget, QVBoxLayout, QWidget
 
 from ovedit.document.events import Event, HistoryChanged
-from ovedit.engine.protocols import Preview
+from ovedit.engine.library import ModelMemory
+from ovedit.engine.protocols import EngineInfo, Preview
 from ovedit.engine.requests import EditKind
 from ovedit.errors import OVEditError
+from ovedit.service.downloads import DownloadService
 from ovedit.service.model_service import ModelService
 from ovedit.ui import theme
 from ovedit.ui.assistant import USE_GUESS, Assistant
@@ -26,7 +28,8 @@ from ovedit.ui.docks import Docks
 from ovedit.ui.errands import ADD_HELD, Errands
 from ovedit.ui.icons import app_icon
 from ovedit.ui.menus import Menus
-from ovedit.ui.messages import Message
+from ovedit.ui.messages import MODELS, USE_BUILT_IN, Message
+from ovedit.ui.model_desk import ModelDesk, memory_text
 from ovedit.ui.options_bar import OptionsBar
 from ovedit.ui.panels.jobs import JobView
 from ovedit.ui.prompt.card import PromptCard
@@ -49,7 +52,13 @@ _SIZE = (1600, 1000)
 class MainWindow(QMainWindow):
     """The window. `context` is what its commands act on."""
 
-    def __init__(self, session: Session, service: ModelService) -> None:
+    def __init__(
+        self,
+        session: Session,
+        service: ModelService,
+        downloads: DownloadService,
+        memory: ModelMemory,
+    ) -> None:
         super().__init__()
         self.setObjectName("main-window")
         self.engines_stopped = True
@@ -57,6 +66,7 @@ class MainWindow(QMainWindow):
         self.session = session
         self.service = service
         self.errands = Errands(session, service, self)
+        self.model_desk = ModelDesk(downloads, memory, self)
         self.assistant = Assistant(session, service, self.errands, self)
         self.context = Context(self)
         self.options = ToolOptions()
@@ -145,7 +155,16 @@ class MainWindow(QMainWindow):
         assistant.said.connect(self.tell)
         assistant.points_applied.connect(self._points_applied)
         assistant.selected.connect(lambda _ids: self.menus.refresh())
-        self.service.engines_changed.connect(lambda _engines: self._show_engine())
+        self.service.engines_changed.connect(self._engines_listed)
+        desk = self.model_desk
+        desk.said.connect(self.tell)
+        desk.engines_changed.connect(self.service.refresh_engines)
+        desk.memory_changed.connect(lambda state: self.status.show_memory(memory_text(state)))
+        self.status.memory_menu.aboutToShow.connect(
+            lambda: desk.fill_memory_menu(self.status.memory_menu)
+        )
+        self.options_bar.models_requested.connect(desk.show)
+        prompt.engines_requested.connect(desk.show)
         prompt.select_requested.connect(self._select)
         prompt.edit_requested.connect(self._edit)
         prompt.cancel_requested.connect(errands.cancel)
@@ -290,11 +309,15 @@ class MainWindow(QMainWindow):
             self.options_bar.show_tool(tool, on_mask=target is not None and target.is_mask)
             self.status.show_hint(tool.hint if self.session.document is not None else "")
 
+    def _engines_listed(self, engines: tuple[EngineInfo, ...]) -> None:
+        self.model_desk.set_engines(engines)
+        self._show_engine()
+
     def _show_engine(self) -> None:
         engine, engines = self.assistant.engine, self.assistant.engines
         self.options_bar.show_engines(engines, engine, self.session.settings.preset)
         self.status.show_engine(engine.title)
-        self.prompt.set_engine_hint(engine.good_at)
+        self.prompt.set_engine(engine.title, engine.good_at)
         cannot = f"{engine.title} does not do this."
         known = bool(engines)
         self.prompt.edit_line.set_kinds(
@@ -346,6 +369,10 @@ class MainWindow(QMainWindow):
             self.assistant.use_guess()
         elif key == ADD_HELD:
             self.errands.add_held()
+        elif key == MODELS:
+            self.model_desk.show()
+        elif key == USE_BUILT_IN:
+            self._use_engine(self.assistant.engines[0].name)
         else:
             self.menus.actions[key].trigger()
 
@@ -370,5 +397,6 @@ class MainWindow(QMainWindow):
         self.session.background.finish()
         self.errands.close()
         self.recent.finish()
-        self.engines_stopped = self.service.shutdown()
+        downloads_stopped = self.model_desk.close()
+        self.engines_stopped = self.service.shutdown() and downloads_stopped
         event.accept()

@@ -7,6 +7,11 @@ from typing import Literal
 
 from ovedit.errors import OVEditError
 
+MODELS = "models"
+"""The key of a button that opens the Models dialog."""
+USE_BUILT_IN = "use-built-in"
+"""The key of a button that goes back to the engine that is always there."""
+
 MessageKind = Literal["info", "warning", "error"]
 
 

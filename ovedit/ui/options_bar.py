@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import Qt, Signal, SignalInstance
 from PySide6.QtGui import QColor, QResizeEvent
 from PySide6.QtWidgets import (
     QColorDialog,
@@ -34,12 +35,14 @@ class OptionsBar(QToolBar):
     """Shows and changes the `ToolOptions` that all tools share, in `options`.
 
     Signals: changed() after an option changed here; snap_requested() for the button that moves the
-    mask onto edges; engine_chosen(name) from the engine's menu.
+    mask onto edges; engine_chosen(name) from the engine's menu; models_requested(id) for an engine
+    whose model is not here, or with "" for all of them.
     """
 
     changed = Signal()
     snap_requested = Signal()
     engine_chosen = Signal(str)
+    models_requested = Signal(str)
 
     def __init__(self, options: ToolOptions) -> None:
         super().__init__("Tool options")
@@ -161,15 +164,20 @@ class OptionsBar(QToolBar):
     def show_engines(self, engines: Sequence[EngineInfo], used: EngineInfo, preset: str) -> None:
         """Name the engine in use, with a menu of what there is."""
         self.engine.setText(f"Engine: {used.title} · {preset}")
-        self._engine_menu.clear()
+        menu = self._engine_menu
+        menu.clear()
         for info in engines:
-            action = self._engine_menu.addAction(info.title)
+            here = info.available or not info.models
+            action = menu.addAction(info.title if here else f"{info.title} (get {info.needs})")
             action.setCheckable(True)
             action.setChecked(info.name == used.name)
             action.setToolTip(f"{info.good_at} {info.bad_at}")
-            action.triggered.connect(
-                lambda _on=False, name=info.name: self.engine_chosen.emit(name)
-            )
+            signal, value = self.engine_chosen, info.name
+            if not here:
+                signal, value = self.models_requested, info.models[0]
+            action.triggered.connect(partial(_emit, signal, value))
+        menu.addSeparator()
+        menu.addAction("Models…").triggered.connect(partial(_emit, self.models_requested, ""))
         self.engine.updateGeometry()
 
     def _set(self, **values: object) -> None:
@@ -186,6 +194,10 @@ class OptionsBar(QToolBar):
         chosen = QColorDialog.getColor(QColor(*self.options.colour), self, "Brush colour")
         if chosen.isValid():
             self._set(colour=(chosen.red(), chosen.green(), chosen.blue()))
+
+
+def _emit(signal: SignalInstance, value: str, _checked: bool = False) -> None:
+    signal.emit(value)
 
 
 def _field_button(icon_name: str, text: str, tip: str) -> QToolButton:

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QResizeEvent
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSizePolicy, QStatusBar, QWidget
+from PySide6.QtWidgets import (
+    QHBoxLayout,
+    QLabel,
+    QMenu,
+    QPushButton,
+    QSizePolicy,
+    QStatusBar,
+    QToolButton,
+    QWidget,
+)
 
 from ovedit.geometry import Size
 from ovedit.ui.panels.jobs import JobView
@@ -17,7 +26,7 @@ def grouped(number: int) -> str:
 
 
 class StatusRow(QStatusBar):
-    """Signals: cancel_requested()."""
+    """Signals: cancel_requested(). `memory_menu` opens from the engine's name, empty till then."""
 
     cancel_requested = Signal()
 
@@ -34,7 +43,15 @@ class StatusRow(QStatusBar):
         self._size = self._field("Picture", "")
         self._hint = ElidedLabel()
         self._hint.set_look(dimmed=True)
-        self._engine = self._field("Engine", "")
+        self._engine = QToolButton()
+        self._engine.setAccessibleName("Engine and models in memory")
+        self._engine.setToolTip("The engine in use and the models in memory")
+        self._engine.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+        self._engine.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        self._engine.setFixedHeight(21)
+        self.memory_menu = QMenu(self._engine)
+        self._engine.setMenu(self.memory_menu)
+        self._title = self._memory = ""
         self._job = ElidedLabel()
         self._job.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
         self._bar = ThinBar("Progress of the running job")
@@ -94,7 +111,14 @@ class StatusRow(QStatusBar):
 
     def show_engine(self, title: str) -> None:
         """The engine that answers."""
-        self._engine.setText(title)
+        self._title = title
+        self._engine.setText(self._memory or self._title)
+
+    def show_memory(self, text: str) -> None:
+        """What is in memory, in place of the engine's name; empty where nothing is."""
+        self._memory = text
+        self._engine.setText(self._memory or self._title)
+        self._make_room()
 
     def show_job(self, job: JobView | None) -> None:
         """The running job, or None."""

@@ -36,6 +36,8 @@ QToolBar::separator:vertical { height: 1px; background: $line; margin: 4px; }
 QStatusBar { background: $window; border-top: 1px solid $line; color: $dim; font-size: 12px; }
 QStatusBar::item { border: 0; }
 QStatusBar QLabel { color: $dim; font-size: 12px; }
+QStatusBar QToolButton { color: $dim; font-size: 12px; padding: 0 6px; }
+QStatusBar QToolButton:hover { color: $text; }
 
 QToolButton {
     background: transparent; border: 1px solid transparent; border-radius: 6px; padding: 3px;

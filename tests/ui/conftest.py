@@ -11,12 +11,15 @@ from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from ovedit.document import Document
+from ovedit.engine.registry import LazyRuntime
+from ovedit.service.downloads import DownloadService
 from ovedit.service.model_service import ModelService
 from ovedit.settings import Settings
 from ovedit.ui import theme as themes
 from ovedit.ui.main_window import MainWindow
 from ovedit.ui.session import Session
 from ovedit.ui.theme import Theme
+from tests.fake_library import ScriptedLibrary
 from tests.fakes import FakeProvider
 
 MakeWindow = Callable[..., MainWindow]
@@ -35,9 +38,15 @@ def make_window(qtbot: QtBot, dark: Theme) -> Iterator[MakeWindow]:
     """Makes windows with a fake engine; they are closed for good at the end."""
     windows: list[MainWindow] = []
 
-    def make(provider: FakeProvider | None = None, **settings: object) -> MainWindow:
+    def make(
+        provider: FakeProvider | None = None,
+        library: ScriptedLibrary | None = None,
+        **settings: object,
+    ) -> MainWindow:
         session = Session(Settings(engine="fake").changed(**settings))
-        window = MainWindow(session, ModelService(provider or FakeProvider()))
+        runtime = LazyRuntime(library or ScriptedLibrary("tiny", "large"))
+        service = ModelService(provider or FakeProvider())
+        window = MainWindow(session, service, DownloadService(runtime.library), runtime)
         windows.append(window)
         window.service.refresh_engines()
         window.resize(1100, 800)

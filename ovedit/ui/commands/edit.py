@@ -110,6 +110,11 @@ def escape(c: Context) -> None:
         deselect(c)
 
 
+def models(c: Context) -> None:
+    """Show what there is to download, and what is here."""
+    c.window.model_desk.show()
+
+
 def preferences(c: Context) -> None:
     """Change the settings."""
     from ovedit.ui.dialogs.preferences import Preferences, PreferencesDialog

@@ -20,6 +20,7 @@ from PySide6.QtWidgets import (
     QFrame,
     QHBoxLayout,
     QLabel,
+    QPushButton,
     QSizePolicy,
     QStackedWidget,
     QVBoxLayout,
@@ -60,6 +61,7 @@ class PromptCard(QFrame):
             variations; the seed.
         cancel_requested(): stop the running job.
         message_action(str): the key of a button of the message.
+        engines_requested(): the person wants a better engine.
         history_changed(tuple[str, ...], tuple[str, ...]): phrases and words, to be saved.
         escape(): Esc was pressed; the focus belongs back on the canvas.
     """
@@ -68,6 +70,7 @@ class PromptCard(QFrame):
     edit_requested = Signal(str, str, int, int)
     cancel_requested = Signal()
     message_action = Signal(str)
+    engines_requested = Signal()
     history_changed = Signal(tuple, tuple)
     escape = Signal()
 
@@ -129,8 +132,12 @@ class PromptCard(QFrame):
         self._show_mark()
         self._hint = ElidedLabel()
         self._hint.set_look(dimmed=True)
+        self.better_button = QPushButton("Better engines…")
+        set_role(self.better_button, small=True)
+        self.better_button.clicked.connect(self.engines_requested)
         layout.addWidget(self._hint_mark)
         layout.addWidget(self._hint, 1)
+        layout.addWidget(self.better_button)
         return page
 
     def _show_mark(self) -> None:
@@ -163,9 +170,9 @@ class PromptCard(QFrame):
         self._can_edit = can
         self._refresh()
 
-    def set_engine_hint(self, hint: str) -> None:
-        """One line on what the engine understands, shown until there is a mask."""
-        self._hint.set_text(hint)
+    def set_engine(self, title: str, hint: str) -> None:
+        """The engine in use and one line on what it understands, shown until there is a mask."""
+        self._hint.set_text(": ".join(filter(None, (title, hint))))
         self.select_button.setToolTip(hint)
         self._refresh()
 

@@ -84,11 +84,17 @@ def test_the_second_line_waits_for_a_mask(card: PromptCard) -> None:
 
 def test_until_then_the_engine_may_say_what_it_understands(card: PromptCard) -> None:
     lone = card.height()
-    card.set_engine_hint("Understands colours and materials.")
+    card.set_engine("Basic", "Understands colours and materials.")
     assert card.height() > lone
     hinting = card.height()
     card.set_can_edit(True)
     assert card.height() == hinting
+
+
+def test_a_better_engine_is_one_click_away(card: PromptCard, qtbot: QtBot) -> None:
+    card.set_engine("Basic", "Understands colours and materials.")
+    with qtbot.waitSignal(card.engines_requested):
+        qtbot.mouseClick(card.better_button, Qt.MouseButton.LeftButton)
 
 
 def test_replace_asks_with_words_and_variations(card: PromptCard, qtbot: QtBot) -> None:
