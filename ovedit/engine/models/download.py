@@ -112,7 +112,8 @@ class _Download:
         free = store.free_bytes(self._cache)
         if needed > 0 and needed + MARGIN_BYTES > free:
             raise hub_errors.no_room_error(model, needed + MARGIN_BYTES, free, self._cache)
-        for file in model.files:
+        # Twice, because the branch can turn out to have moved since the first files came.
+        for file in (*model.files, *model.files):
             if not self._is_here(file):
                 self._meter.begin(file.path)
                 self._get(file)
@@ -209,8 +210,9 @@ class _Download:
             headers["Accept-Encoding"] = "identity"
             if not _of_the_hub(found.location):
                 headers.pop("authorization", None)
+            size = file.size if found.size is None and file.exact else found.size
             return _Remote(
-                found.etag or "", found.commit_hash or "", found.size, found.location, headers
+                found.etag or "", found.commit_hash or "", size, found.location, headers
             )
 
         try:

@@ -31,6 +31,7 @@ from tests.engine.models.conftest import (
     assert_whole,
     large_bytes_sent,
     noise,
+    refusal,
 )
 from tests.hub import Hub
 
@@ -73,6 +74,19 @@ def test_all_files_come_from_one_commit_even_if_the_branch_moves(hub, cache) -> 
             hub.branches["owner/name", "main"] = "f" * 40
 
     assert download(model, cache, listener).name == old
+
+
+def test_a_branch_that_moved_since_the_first_files_came_is_followed_whole(hub, cache) -> None:
+    hub.add("owner/name", FILES)
+    model = hub.model("owner/name", "main", FILES)
+    hub.large_statuses.append((404, {}))
+    refusal(model, cache)
+    assert store.look(model, [], cache).missing == ("unet/größe 1.safetensors",)
+    newer = hub.add("owner/name", {**FILES, "README.md": b"new"})
+    folder = download(model, cache)
+    assert folder.name == newer
+    assert_whole(folder)
+    assert store.look(model, [], cache).folder == folder
 
 
 def test_what_another_revision_has_is_not_fetched_again(hub, cache, model) -> None:
