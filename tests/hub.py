@@ -58,6 +58,9 @@ class Hub:
     cuts: bodies of large files end after so many bytes, one entry a request.
     statuses: answers instead of the file, one entry a request: (status, headers).
     stall_after: bodies stop there without an end, until the hub closes.
+    mute: no request is answered at all.
+    redirects_small: small files are elsewhere on the hub, named by a relative address.
+    replaced: what is sent instead of the large file with that SHA-256.
     """
 
     repositories: dict[str, dict[str, dict[str, bytes]]] = field(default_factory=dict)
@@ -72,6 +75,7 @@ class Hub:
     mute: bool = False
     bytes_per_second: float = 0
     ignores_range: bool = False
+    redirects_small: bool = False
     replaced: dict[str, bytes] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -253,7 +257,7 @@ class _Handler(BaseHTTPRequestHandler):
             return
         if found := re.fullmatch(r"/large/([0-9a-f]{64})", path):
             self._send_large(asked, found[1])
-        elif found := re.fullmatch(r"/([^/]+/[^/]+)/resolve/([^/]+)/(.+)", path):
+        elif found := re.fullmatch(r"(?:/kept)?/([^/]+/[^/]+)/resolve/([^/]+)/(.+)", path):
             self._resolve(asked, *found.groups())
         else:
             self._refuse(404, {})
@@ -290,6 +294,8 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header("Content-Length", "0")
             self.end_headers()
             return
+        if hub.redirects_small and not asked.path.startswith("/kept/"):
+            return self._refuse(307, {"Location": f"/kept{self.path}"})
         self._send(asked, data, headers | {"ETag": f'"{git_hash(data)}"'})
 
     def _refuse(self, status: int, headers: Mapping[str, str]) -> None:

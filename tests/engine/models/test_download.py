@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import signal
 import subprocess
 import sys
 import threading
@@ -114,6 +113,14 @@ def test_without_links_the_files_themselves_lie_in_the_snapshot(
     asked = len(hub.asked)
     assert_whole(download(model, cache))
     assert len(hub.asked) == asked
+
+
+def test_small_files_may_be_elsewhere_on_the_hub(hub, cache, model, monkeypatch) -> None:
+    hub.redirects_small = True
+    hub.gated.add("owner/name")
+    monkeypatch.setenv("HF_TOKEN", hub.token)
+    assert_whole(download(model, cache))
+    assert [asked.path.startswith("/kept/") for asked in hub.served()] == [True, False]
 
 
 def test_connections_are_used_again(hub, cache) -> None:
@@ -272,7 +279,7 @@ def test_a_killed_process_loses_no_byte(hub, cache, model, tmp_path) -> None:
         while received < least and time.monotonic() < deadline:
             time.sleep(0.01)
             received = sum(path.stat().st_size for path in blobs.glob(f"*{store.PARTIAL}"))
-        process.send_signal(signal.SIGKILL)
+        process.kill()
         process.communicate()
         assert store.look(model, [], cache).presence is Presence.PARTIAL
     hub.bytes_per_second = 0
