@@ -121,10 +121,22 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
     return build
 
 
+_gain = devices.bfloat16_gain
+
+
 @pytest.fixture(autouse=True)
 def _plain_processor(monkeypatch: pytest.MonkeyPatch) -> None:
     """No test depends on what this processor can do; measuring it takes seconds."""
     monkeypatch.setattr(devices, "bfloat16_gain", lambda: 1.0)
+
+
+@pytest.fixture
+def really_measure(monkeypatch: pytest.MonkeyPatch, _plain_processor: None) -> Iterator[None]:
+    """Measure the processor after all."""
+    _gain.cache_clear()
+    monkeypatch.setattr(devices, "bfloat16_gain", _gain)
+    yield
+    _gain.cache_clear()
 
 
 @pytest.fixture

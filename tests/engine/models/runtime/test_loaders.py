@@ -296,7 +296,7 @@ def test_an_adapter_changes_the_picture_and_can_be_taken_off(built: Built) -> No
 
 def test_an_adapter_is_no_model(built: Built) -> None:
     with (
-        pytest.raises(ModelError, match="only changes another model.*Use it with sd15"),
+        pytest.raises(ModelError, match=r"only changes another model.*Use it with sd15"),
         runtime_of(built, "lora").use("lora"),
     ):
         pass
@@ -305,7 +305,7 @@ def test_an_adapter_is_no_model(built: Built) -> None:
 def test_an_adapter_says_what_it_is_made_for(built: Built) -> None:
     runtime = runtime_of(built, "sdxl", "lora")
     with (
-        pytest.raises(ModelError, match="does not work with Tiny sdxl.*made for sd15"),
+        pytest.raises(ModelError, match=r"does not work with Tiny sdxl.*made for sd15"),
         runtime.use("sdxl", adapters=["lora"]),
     ):
         pass

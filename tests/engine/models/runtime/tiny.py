@@ -1,4 +1,4 @@
-"""Models of the real classes at sizes of a few kilobytes, saved as their publishers lay them out."""
+"""Models of the real classes, a few kilobytes large, saved as their publishers lay them out."""
 
 from __future__ import annotations
 
@@ -347,7 +347,6 @@ def lora(folder: Path) -> None:
 
 def eraser(folder: Path, location: str = "") -> None:
     """Adds 2 to 4 numbers; with a `location`, that 2 is kept in that file."""
-    import onnx
     from onnx import TensorProto, helper, numpy_helper
 
     folder.mkdir(parents=True, exist_ok=True)
