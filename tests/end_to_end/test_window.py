@@ -235,6 +235,9 @@ def test_closing_with_changes_asks(
     hands.open_file(coffee, monkeypatch)
     hands.save_file(project, monkeypatch)
     saved = project.read_bytes()
+    # The photograph itself is locked.
+    hands.press(Qt.Key.Key_N, CTRL | SHIFT)
+    hands.settle()
     hands.press("b")
     hands.draw((100, 100), (200, 100))
     with Answer(answer) as question:
@@ -249,6 +252,9 @@ def test_closing_right_after_a_save_loses_nothing_and_does_not_ask(
 ):
     hands.open_file(coffee, monkeypatch)
     hands.save_file(tmp_path / "coffee.ora", monkeypatch)
+    # The photograph itself is locked.
+    hands.press(Qt.Key.Key_N, CTRL | SHIFT)
+    hands.settle()
     hands.press("b")
     hands.draw((100, 100), (200, 100))
     painted = hands.document.snapshot()

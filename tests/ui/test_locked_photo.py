@@ -74,10 +74,13 @@ def test_unlocking_is_one_click_away(window: MainWindow, photo: Document):
     assert not np.array_equal(photo.state.flattened(), picture())
 
 
-def test_flattening_takes_the_locked_photograph_in(window: MainWindow, photo: Document):
+def test_flattening_takes_the_locked_photograph_in(
+    window: MainWindow, photo: Document, qtbot: QtBot
+):
     layer.new(window.context)
     paint(window)
     before = photo.state.flattened()
     image.flatten(window.context)
+    qtbot.waitUntil(lambda: len(photo.layers) == 1)
     assert [each.locked for each in photo.layers] == [False]
     assert np.array_equal(photo.state.flattened(), before)

@@ -69,7 +69,7 @@ def test_opacity_is_told_while_moving_and_at_the_end(panel: LayersPanel, qtbot: 
     with qtbot.waitSignal(panel.opacity_committed) as told:
         qtbot.mouseRelease(slider, LEFT, pos=slider.rect().center() - QPoint(10, 0))
     assert len(moved) == 2
-    assert tuple(told.args) == moved[-1]
+    assert told.args == list(moved[-1])
     assert moved[-1][0] == "edit" and 0 < moved[-1][1] < 0.6
 
 
