@@ -17,6 +17,7 @@ from ovedit.document.events import (
     PixelsChanged,
     StructureChanged,
 )
+from ovedit.ui.background import Background
 from ovedit.ui.panels.history import HistoryPanel
 from ovedit.ui.panels.layers import LayerRow, LayersPanel
 from ovedit.ui.panels.masks import InstanceRow, MaskRow, MasksPanel
@@ -41,6 +42,7 @@ class Bindings(QObject):
         self._opened_as = "Open"
         self._unsubscribe: Callable[[], None] = lambda: None
         self._thumbnails: dict[str, tuple[Surface, QImage]] = {}
+        self._shrinking = Background(self)
         self._rows_due = _once(self, 0, self._show_rows)
         self._history_due = _once(self, 0, self._show_history)
         self._new_layers_due = _once(self, 0, self._renew_thumbnails)
@@ -49,6 +51,7 @@ class Bindings(QObject):
     def show(self, document: Document | None, opened_as: str = "Open") -> None:
         """Mirror another document, or none."""
         self._unsubscribe()
+        self._shrinking.finish()
         self._document, self._opened_as = document, opened_as
         self._thumbnails.clear()
         self._unsubscribe = (
@@ -114,19 +117,32 @@ class Bindings(QObject):
         )
 
     def _renew_thumbnails(self) -> None:
+        """Make the small pictures that are missing or out of date, on another thread."""
         document = self._document
-        if document is not None and not document.busy:
-            fresh: dict[str, tuple[Surface, QImage]] = {}
-            for layer in document.layers:
-                surface = document.state.surface(pixels_of(layer.id))
-                known = self._thumbnails.get(layer.id)
-                if known is not None and known[0] is surface:
-                    fresh[layer.id] = known
-                else:
-                    fresh[layer.id] = (surface, _thumbnail(surface))
-            self._thumbnails = fresh
-        elif document is not None:
-            self._thumbnails_due.start()
+        if document is None or document.busy or self._shrinking.busy:
+            if document is not None:
+                self._thumbnails_due.start()
+            self._show_rows()
+            return
+        surfaces = {x.id: document.state.surface(pixels_of(x.id)) for x in document.layers}
+        # The old ones are shown until the new ones are there.
+        self._thumbnails = {k: v for k, v in self._thumbnails.items() if k in surfaces}
+        shown = {key: surface for key, (surface, _) in self._thumbnails.items()}
+        stale = {k: surface for k, surface in surfaces.items() if shown.get(k) is not surface}
+        copies = {key: surface.copy() for key, surface in stale.items()}
+
+        def shrink() -> dict[str, QImage]:
+            return {key: _thumbnail(copy) for key, copy in copies.items()}
+
+        def made(images: dict[str, QImage]) -> None:
+            if document is self._document:
+                for key, image in images.items():
+                    self._thumbnails[key] = (stale[key], image)
+                self._show_rows()
+
+        if copies:
+            # What goes wrong is logged; the layer shows no picture then.
+            self._shrinking.run(shrink, made, lambda _error: None)
         self._show_rows()
 
     # -- history ---------------------------------------------------------------------------------
