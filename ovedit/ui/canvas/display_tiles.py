@@ -221,21 +221,43 @@ class DisplayTiles:
     def stand_in(self, level: int, rect: Rect) -> Array | None:
         """Something to show over a rectangle of the level until its tile is made, or None.
 
-        rect: within one tile. It is cut out of the nearest coarser tile that is there.
+        rect: within one tile. It is put together of the finer tiles if they are all there, else cut
+        out of the nearest coarser one that is.
         """
+        finer = self._reduced(level, rect)
+        if finer is not None:
+            return finer
         for coarser in range(level, self.top_level() + 1):
             shift = coarser - level
             row, column = (rect.y >> shift) // TILE, (rect.x >> shift) // TILE
             key = (coarser, row, column)
-            tile = self._tinted.peek(key)
-            if tile is None:
-                tile = self._plain.peek(key)
+            tile = self._any(key)
             if tile is not None:
                 part = rect.at_level(shift).translated(-column * TILE, -row * TILE)
                 return np.asarray(
                     cv2.resize(tile[part.slices], (rect.width, rect.height)), np.uint8
                 )
         return None
+
+    def _reduced(self, level: int, rect: Rect) -> Array | None:
+        """Every other pixel of the next finer level, if its tiles are all there."""
+        if level == 0 or self._any((level, rect.y // TILE, rect.x // TILE)) is not None:
+            return None
+        out = np.empty((rect.height, rect.width, 4), np.uint8)
+        wanted = Rect(2 * rect.x, 2 * rect.y, 2 * rect.width, 2 * rect.height)
+        for row, column in wanted.tiles(TILE):
+            tile, at = self._any((level - 1, row, column)), self.rect(level - 1, row, column)
+            if tile is None:
+                return None
+            part = at.intersect(wanted)
+            into = part.at_level(1).translated(-rect.x, -rect.y)
+            out[into.slices] = tile[part.translated(-at.x, -at.y).slices][::2, ::2]
+        return out
+
+    def _any(self, key: TileKey) -> Array | None:
+        """The tile as it is or was, tinted if possible."""
+        tile = self._tinted.peek(key)
+        return self._plain.peek(key) if tile is None else tile
 
     def rect(self, level: int, row: int, column: int) -> Rect:
         """Where a tile lies, in pixels of its level."""

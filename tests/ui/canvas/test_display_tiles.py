@@ -152,3 +152,22 @@ def test_a_previews_parts_fit_together() -> None:
     assert left is not None
     assert right is not None
     assert np.abs(whole.astype(int) - np.hstack([left, right])).max() <= 1
+
+
+def test_a_stand_in_is_made_of_finer_tiles_where_they_are_there() -> None:
+    document = document_of(SIZE, layers=2)
+    tiles = tiles_of(document)
+    keys = list(SIZE.rect.tiles(TILE))
+    rect = Rect(256, 256, 94, 44)
+    for key in keys[:-1]:
+        tiles.tile(0, *key)
+    assert tiles.stand_in(1, rect) is None
+    tiles.tile(0, *keys[-1])
+    stand_in = tiles.stand_in(1, rect)
+    assert stand_in is not None
+    picture = document.state.flattened()[..., 2::-1]
+    assert np.array_equal(stand_in[..., :3], picture[512:600:2, 512:700:2])
+    within = Rect(40, 60, 100, 90)
+    part = tiles.stand_in(1, within)
+    assert part is not None
+    assert np.array_equal(part[..., :3], picture[120:300:2, 80:280:2])
