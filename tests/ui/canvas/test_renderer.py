@@ -228,3 +228,26 @@ def test_a_blend_mode_changes_what_is_seen() -> None:
     pixels, _ = screen.seen(view)
     expected = document.state.flattened()[..., :3]
     assert np.array_equal(pixels[:150, :200, 2::-1], expected)
+
+
+def test_a_zoom_to_another_place_begins_anew() -> None:
+    document = document_of(Size(3000, 200))
+    screen = Screen(document)
+    screen.seen(view_of(document, 0.1))
+    far = view_of(document, 2.0, -5000, 0)
+    assert equal(screen.seen(far), Screen(document).seen(far))
+
+
+def test_a_frame_tells_what_it_drew() -> None:
+    document = document_of(Size(600, 500))
+    screen, view = Screen(document), view_of(document, 1.0)
+    screen.seen(view)
+    assert not screen.renderer.outdated(view)
+    screen.tiles.forget(Rect(50, 60, 10, 20))
+    screen.renderer.mark(Rect(50, 60, 10, 20), outlines=False)
+    assert screen.renderer.outdated(view)
+    screen.renderer.frame(view)
+    (drawn,) = screen.renderer.drawn
+    assert drawn.contains(Rect(50, 60, 10, 20))
+    assert drawn.size.area < 1000
+    assert screen.renderer.outdated(view.panned(1, 0))
