@@ -101,9 +101,9 @@ class Picture:
     ) -> None:
         settings = settings_file.load()
         if provider is None:
-            from ovedit.engine.registry import default_registry
+            from ovedit.engine.registry import default_registry, default_runtime
 
-            provider = default_registry()
+            provider = default_registry(default_runtime(settings))
         self.document = document
         self._settings = settings
         self._provider = provider

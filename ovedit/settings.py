@@ -99,7 +99,7 @@ def config_folder() -> Path:
 
 
 def data_folder() -> Path:
-    """Where models and autosaves are."""
+    """Where autosaves are."""
     return _folder(platformdirs.user_data_path, "data")
 
 

@@ -42,10 +42,10 @@ def run_info(arguments: argparse.Namespace, provider: EngineProvider | None) -> 
 
 def gather(provider: EngineProvider | None) -> dict[str, Any]:
     """All facts as plain values."""
-    if provider is None:
-        from ovedit.engine.registry import default_registry
+    from ovedit.engine.models.store import hub_cache
+    from ovedit.engine.registry import default_registry
 
-        provider = default_registry()
+    provider = provider or default_registry()
     return {
         "version": __version__,
         "python": platform.python_version(),
@@ -68,7 +68,7 @@ def gather(provider: EngineProvider | None) -> dict[str, Any]:
         "folders": {
             "settings": str(settings.settings_path()),
             "data": str(settings.data_folder()),
-            "models": str(settings.data_folder() / "models"),
+            "models": str(hub_cache()),
             "cache": str(settings.cache_folder()),
         },
         "packages": {name: _version(name) for name in _PACKAGES},

@@ -85,6 +85,7 @@ def add_models(commands: argparse._SubParsersAction) -> None:
 def run_models(arguments: argparse.Namespace) -> int:
     """Do what the verb says; the exit code."""
     from ovedit.engine.models.library import LocalLibrary
+    from ovedit.settings import load
 
     verbs: dict[str, Callable[[argparse.Namespace, LocalLibrary], int]] = {
         "list": _list,
@@ -95,11 +96,11 @@ def run_models(arguments: argparse.Namespace) -> int:
         "path": _path,
         "add": _add,
     }
-    return verbs[arguments.verb](arguments, LocalLibrary())
+    return verbs[arguments.verb](arguments, LocalLibrary(offline=load().offline))
 
 
 def _list(arguments: argparse.Namespace, library: LocalLibrary) -> int:
-    from ovedit.engine.models.sizes import size_text
+    from ovedit.units import size_text
 
     states = library.states()
     if arguments.json:
@@ -121,7 +122,7 @@ def _list(arguments: argparse.Namespace, library: LocalLibrary) -> int:
 
 
 def _info(arguments: argparse.Namespace, library: LocalLibrary) -> int:
-    from ovedit.engine.models.sizes import size_text
+    from ovedit.units import size_text
 
     model = library.model(arguments.id)
     state = library.state(model.id)
@@ -163,7 +164,7 @@ def _info(arguments: argparse.Namespace, library: LocalLibrary) -> int:
 
 def _get(arguments: argparse.Namespace, library: LocalLibrary) -> int:
     from ovedit.cli.progress import ProgressBar
-    from ovedit.engine.models.sizes import size_text
+    from ovedit.units import size_text
 
     for model in _with_parts(library, arguments.ids):
         state = library.state(model.id)
@@ -187,13 +188,9 @@ def _get(arguments: argparse.Namespace, library: LocalLibrary) -> int:
 
 def _with_parts(library: LocalLibrary, ids: Sequence[str]) -> list[Model]:
     """The models, each after those whose folders hold parts that it lacks."""
-    from ovedit.engine.library import Task
-
     wanted: dict[str, Model] = {}
     for model in [library.model(id) for id in ids]:
-        # Adapters and previews only name what they can be used with.
-        alone = model.task in (Task.ADAPTER, Task.PREVIEW)
-        for id in (*(() if alone else model.base), model.id):
+        for id in (*model.parts, model.id):
             wanted.setdefault(id, library.model(id))
     return list(wanted.values())
 
@@ -201,7 +198,7 @@ def _with_parts(library: LocalLibrary, ids: Sequence[str]) -> list[Model]:
 def _tell_cost(
     arguments: argparse.Namespace, model: Model, state: ModelState, library: LocalLibrary
 ) -> None:
-    from ovedit.engine.models.sizes import size_text
+    from ovedit.units import size_text
 
     if arguments.quiet:
         return
@@ -228,7 +225,7 @@ def _accept(arguments: argparse.Namespace, model: Model) -> None:
 
 
 def _remove(arguments: argparse.Namespace, library: LocalLibrary) -> int:
-    from ovedit.engine.models.sizes import size_text
+    from ovedit.units import size_text
 
     for model in [library.model(id) for id in arguments.ids]:
         print(f"{model.id}: {size_text(library.remove(model.id))} freed")
@@ -288,7 +285,7 @@ def _add(arguments: argparse.Namespace, library: LocalLibrary) -> int:
 def _show(bar: ProgressBar) -> TransferListener:
     """A listener that draws the bar: how far, how fast, how long still, which file."""
     from ovedit.engine.library import TransferProgress
-    from ovedit.engine.models.sizes import size_text, time_text
+    from ovedit.units import size_text, time_text
 
     draw = bar.stage(0.0, 1.0)
 
@@ -354,7 +351,7 @@ def _here_text(model: Model, state: ModelState) -> str:
 
 
 def _free_text(library: LocalLibrary) -> str:
-    from ovedit.engine.models.sizes import size_text
+    from ovedit.units import size_text
 
     return f"{size_text(library.free_bytes())} free there"
 

@@ -52,9 +52,9 @@ def open_session(arguments: Namespace, provider: EngineProvider | None) -> Sessi
     """
     settings = settings_file.load()
     if provider is None:
-        from ovedit.engine.registry import default_registry
+        from ovedit.engine.registry import default_registry, default_runtime
 
-        provider = default_registry()
+        provider = default_registry(default_runtime(settings))
     engine = arguments.engine or settings.engine
     opened = documents.open_document(
         Path(arguments.image),

@@ -79,7 +79,8 @@ class Model:
     native_sizes: sides in pixels that the model was trained at, best first; empty for any.
     capabilities: flags that engines ask for ("text", "negative-prompt", "mask-prompt", ...).
     good_at, bad_at: one honest sentence each.
-    base: for an adapter or a preview decoder, the ids of the models that it works with.
+    base: for an adapter or a preview decoder, the ids of the models that it works with; for any
+        other, of those whose files hold parts that this one lacks.
     own: an entry that the person made, not one of ours.
     """
 
@@ -104,6 +105,11 @@ class Model:
     def download_size(self) -> int:
         """Bytes of all files together."""
         return sum(file.size for file in self.files)
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """Ids of the models that have to be here too, for the parts that this one lacks."""
+        return () if self.task in (Task.ADAPTER, Task.PREVIEW) else self.base
 
     @property
     def page(self) -> str:
@@ -176,7 +182,7 @@ class ModelLibrary(Protocol):
     def get(
         self, id: str, listener: TransferListener = unheard, cancel: CancelToken | None = None
     ) -> Path:
-        """Download what is missing and return the folder.
+        """Download what is missing, of the models with its parts too, and return the folder.
 
         Goes on where an interrupted download stopped. Raises `Cancelled` (what came so far stays)
         and `ModelError` saying why and what to do: no network, offline, no access, not found, too

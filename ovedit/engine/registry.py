@@ -49,9 +49,9 @@ class EngineRegistry:
     """
 
     def __init__(
-        self, factories: Mapping[EngineInfo, Factory], library: ModelLibrary | None = None
+        self, factories: Mapping[EngineInfo, Factory], runtime: LazyRuntime | None = None
     ) -> None:
-        """Take the engines in this order; library: where their models are looked up.
+        """Take the engines in this order; runtime: what gives them their models.
 
         Raises `ValueError` for two of the same name.
         """
@@ -59,7 +59,7 @@ class EngineRegistry:
         if len(self._known) != len(factories):
             names = [info.name for info in factories]
             raise ValueError(f"engine names must differ: {', '.join(names)}")
-        self._library = library
+        self._runtime = runtime
         self._built: dict[str, Engine] = {}
         self._lock = threading.Lock()
 
@@ -117,9 +117,12 @@ class EngineRegistry:
 
     def _missing(self, info: EngineInfo) -> list[Missing]:
         """The models that the engine needs and that are not here, with the bytes to download."""
-        if self._library is None:
+        if self._runtime is None:
             return []
-        found = [(self._library.model(id), self._library.state(id)) for id in info.models]
+        library = self._runtime.library
+        wanted = [library.model(id) for id in info.models]
+        wanted = [*(library.model(part) for model in wanted for part in model.parts), *wanted]
+        found = [(model, library.state(model.id)) for model in wanted]
         return [
             (model, state, max(0, model.download_size - state.on_disk))
             for model, state in found
@@ -211,22 +214,19 @@ class LazyRuntime:
             listener(state)
 
 
-def default_library(settings: Settings) -> ModelLibrary:
-    """The models that OVEdit knows, in the places where this person keeps them."""
+def default_runtime(settings: Settings) -> LazyRuntime:
+    """The models that OVEdit knows, on the device and within the memory that the person set."""
     from ovedit.engine.models.library import LocalLibrary
 
-    return LocalLibrary(offline=settings.offline)
-
-
-def default_runtime(settings: Settings) -> LazyRuntime:
-    """The models in memory, on the device and within the budget that the person set."""
-    return LazyRuntime(
-        default_library(settings), device=settings.device, budget=settings.model_memory
-    )
+    library = LocalLibrary(offline=settings.offline)
+    return LazyRuntime(library, device=settings.device, budget=settings.model_memory)
 
 
 def default_registry(runtime: LazyRuntime | None = None) -> EngineRegistry:
-    """The engines that come with OVEdit: the basic one, which is always there."""
+    """The engines that come with OVEdit, the one that is always there first.
+
+    runtime: what gives them their models; as the default settings have it unless given.
+    """
     from ovedit.engine.basic.engine import BasicEngine
 
-    return EngineRegistry({BasicEngine.INFO: BasicEngine}, runtime and runtime.library)
+    return EngineRegistry({BasicEngine.INFO: BasicEngine}, runtime or default_runtime(Settings()))

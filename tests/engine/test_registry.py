@@ -129,7 +129,7 @@ MASKER = EngineInfo("masker", "Masker", selects=True, models=("tiny", "large"))
 def test_an_engine_is_available_while_its_models_are_here() -> None:
     library = ScriptedLibrary("tiny", "large")
     library.bytes_of |= {"tiny": CHUNKS, "large": 5}
-    registry = EngineRegistry({MASKER: Finder}, library)
+    registry = EngineRegistry({MASKER: Finder}, LazyRuntime(library))
     Finder.built = 0
     (info,) = registry.engines()
     assert (info.available, info.needs) == (False, "Large (15 bytes)")

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ovedit.engine.library import Model
-from ovedit.engine.models.sizes import size_text, time_text
 from ovedit.errors import ModelError
+from ovedit.units import size_text, time_text
 
 if TYPE_CHECKING:
     from httpx2 import Headers

@@ -67,13 +67,26 @@ class LocalLibrary:
     def get(
         self, id: str, listener: TransferListener = unheard, cancel: CancelToken | None = None
     ) -> Path:
-        """Download what is missing and return the folder; asks no network for what is here.
+        """Download what is missing, of the models with its parts too, and return the folder.
+
+        Asks no network for what is here.
 
         Raises `Cancelled`, `DamagedModelError` and `ModelError`, see `download`.
         """
         catalogue = self._catalogue()
         model = catalogue.model(id)
-        state = self._state(catalogue, id)
+        for part in model.parts:
+            self._get(catalogue, catalogue.model(part), listener, cancel)
+        return self._get(catalogue, model, listener, cancel)
+
+    def _get(
+        self,
+        catalogue: Catalogue,
+        model: Model,
+        listener: TransferListener,
+        cancel: CancelToken | None,
+    ) -> Path:
+        state = self._state(catalogue, model.id)
         if state.folder is not None:
             return state.folder
         if not model.repository:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ovedit.engine.library import Presence, TransferProgress
-from ovedit.engine.models import sizes, store
+from ovedit.engine.models import store
 from ovedit.engine.models.meter import Meter
 from ovedit.errors import ModelError
 from tests.hub import commit_name, model_of
@@ -149,31 +149,7 @@ def test_no_name_leads_out_of_a_folder(name) -> None:
     assert Path(os.path.normpath(found)).is_relative_to(folder) and found != folder
 
 
-# -- words and figures -----------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("size", "text"),
-    [
-        (0, "0 bytes"),
-        (999, "999 bytes"),
-        (1000, "1.0 kB"),
-        (28_000_000, "28 MB"),
-        (999_960_000, "1.0 GB"),
-        (2_130_000_000, "2.1 GB"),
-        (23_800_000_000, "24 GB"),
-    ],
-)
-def test_sizes_are_said_in_decimal_units(size, text) -> None:
-    assert sizes.size_text(size) == text
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"),
-    [(0, "1 s"), (41.2, "41 s"), (60, "1 min"), (3599, "1 h"), (4800, "1 h 20 min")],
-)
-def test_times_are_said_as_one_says_them(seconds, text) -> None:
-    assert sizes.time_text(seconds) == text
+# -- figures ---------------------------------------------------------------------------------------
 
 
 def measured(*steps: tuple[float, int], total: int = 10_000, done: int = 0) -> TransferProgress:

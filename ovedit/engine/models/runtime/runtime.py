@@ -14,9 +14,9 @@ from ovedit.engine.models.runtime.ladder import Ladder, MemoryPlan, descend
 from ovedit.engine.models.runtime.loaders import ADAPTER, load
 from ovedit.engine.models.runtime.loading import Loaded, Offload, Placement
 from ovedit.engine.models.runtime.residency import Listener, ResidencyManager
-from ovedit.engine.models.sizes import size_text
 from ovedit.engine.protocols import CancelToken, Progress, silent
 from ovedit.errors import ModelError
+from ovedit.units import size_text
 
 T = TypeVar("T")
 

@@ -21,9 +21,9 @@ from torch import nn
 
 from ovedit.engine.library import Model
 from ovedit.engine.models.runtime.memory import available_bytes, is_out_of_memory
-from ovedit.engine.models.sizes import size_text
 from ovedit.engine.protocols import CancelToken, Progress
 from ovedit.errors import DamagedModelError, OVEditError
+from ovedit.units import size_text
 
 SAFE = (".safetensors",)
 PICKLED = (".bin", ".pt", ".pth", ".ckpt")
@@ -264,5 +264,8 @@ def _some(names: list[str]) -> str:
 
 
 def _first_line(error: BaseException) -> str:
+    if isinstance(error, KeyError) and error.args:
+        # A key alone is no sentence.
+        return f"it lacks {error.args[0]}"
     lines = str(error).strip().splitlines()
     return lines[0].rstrip(".:") if lines else type(error).__name__

@@ -137,20 +137,26 @@ class ModelsDialog(QDialog):
 
     def _show_shelf(self, shelf: Shelf) -> None:
         first = not self._entries
-        self._entries = {model.id: (model, state) for model, state in shelf.entries}
+        self._entries = {
+            model.id: (model, state)
+            for model, state in shelf.entries
+            # No use alone: comes along with those that it is a part of.
+            if "part" not in model.capabilities
+        }
         self._free = shelf.free
         self._place.set_text(
             f"Downloads go to {home_relative(shelf.folder)}", f"· {size_text(shelf.free)} free"
         )
         ids: list[str] = []
-        for task in sorted({model.task for model, _ in shelf.entries}, key=_ORDER.index):
+        models = [model for model, _ in self._entries.values()]
+        for task in sorted({model.task for model in models}, key=_ORDER.index):
             ids.append(f"{HEADING}{task}")
-            ids += [model.id for model, _ in shelf.entries if model.task is task]
+            ids += [model.id for model in models if model.task is task]
         self.list.sync(ids, self._row)
         self._show_states()
         shown = self._wanted or self.detail.model_id
         if shown not in self._entries:
-            shown = shelf.entries[0][0].id if shelf.entries else ""
+            shown = models[0].id if models else ""
         if shown and (first or shown != self.detail.model_id):
             self.show_model(shown)
 
