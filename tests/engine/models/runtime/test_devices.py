@@ -77,7 +77,7 @@ def test_cards_come_first_and_are_chosen_by_name() -> None:
 
 @pytest.mark.usefixtures("two_cards")
 def test_a_card_that_is_not_there_is_told() -> None:
-    with pytest.raises(EngineMissingError, match="no device cuda:2.*cuda:0, cuda:1, cpu"):
+    with pytest.raises(EngineMissingError, match=r"no device cuda:2.*cuda:0, cuda:1, cpu"):
         choose_device("cuda:2")
 
 

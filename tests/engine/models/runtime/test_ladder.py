@@ -5,6 +5,7 @@ from __future__ import annotations
 import weakref
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -95,7 +96,7 @@ def wrapped() -> None:
     ids=["torch", "numpy", "wrapped", "onnx"],
 )
 def test_real_failures_are_recognised(fail: Callable[[Path], object], tmp_path: Path) -> None:
-    with pytest.raises(Exception) as caught:  # noqa: PT011
+    with pytest.raises(Exception) as caught:
         fail(tmp_path)
     assert is_out_of_memory(caught.value)
 
@@ -160,7 +161,7 @@ def test_each_plan_asks_for_less(batch: int, tiles: bool, smaller: bool, cpu: bo
     plans = descend(first, tiles=tiles, offloads=list(Offload)[1:], smaller=smaller, cpu=dtype)
     frugality = [plan.frugality for plan in plans]
     assert frugality == sorted(set(frugality))
-    assert all(step_text(*pair) for pair in zip(plans, plans[1:], strict=False))
+    assert all(step_text(*pair) for pair in pairwise(plans))
 
 
 def test_the_other_models_go_first_and_the_plan_is_tried_again() -> None:
