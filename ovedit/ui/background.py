@@ -1,9 +1,10 @@
-"""File work off the window's thread, one thing at a time, with the result back on it."""
+"""Work off the window's thread, one thing at a time, with the result back on it."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from PySide6.QtCore import QCoreApplication, QEvent, QObject, QRunnable, QThreadPool, Signal
@@ -14,12 +15,28 @@ T = TypeVar("T")
 _log = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True, eq=False)
+class _Waiting:
+    done: Callable[[Any], None]
+    failed: Callable[[OVEditError], None]
+    disposable: bool
+
+
 class _Task(QRunnable):
-    def __init__(self, number: int, work: Callable[[], Any], report: Callable[..., None]) -> None:
+    def __init__(
+        self,
+        number: int,
+        work: Callable[[], Any],
+        wanted: Callable[[int], bool],
+        report: Callable[..., None],
+    ) -> None:
         super().__init__()
-        self._number, self._work, self._report = number, work, report
+        self._number, self._work = number, work
+        self._wanted, self._report = wanted, report
 
     def run(self) -> None:
+        if not self._wanted(self._number):
+            return
         try:
             self._report(self._number, self._work(), None)
         except OVEditError as error:
@@ -46,7 +63,7 @@ class Background(QObject):
         super().__init__(parent)
         self._pool = QThreadPool(self)
         self._pool.setMaxThreadCount(1)
-        self._waiting: dict[int, tuple[Callable[[Any], None], Callable[[OVEditError], None]]] = {}
+        self._waiting: dict[int, _Waiting] = {}
         self._count = self._failures = 0
         self._finished.connect(self._deliver)
 
@@ -60,13 +77,27 @@ class Background(QObject):
         work: Callable[[], T],
         done: Callable[[T], None],
         failed: Callable[[OVEditError], None],
+        *,
+        disposable: bool = False,
     ) -> None:
-        """Do `work` elsewhere; then call `done` with its result or `failed` with its error."""
+        """Do `work` elsewhere; then call `done` with its result or `failed` with its error.
+
+        disposable: nothing is lost where it is not done, as with reading a file; see `abandon`.
+        """
         self._count += 1
-        self._waiting[self._count] = (done, failed)
+        self._waiting[self._count] = _Waiting(done, failed, disposable)
         if len(self._waiting) == 1:
             self.busy_changed.emit(True)
-        self._pool.start(_Task(self._count, work, self._finished.emit))
+        wanted = self._waiting.__contains__
+        self._pool.start(_Task(self._count, work, wanted, self._finished.emit))
+
+    def abandon(self) -> None:
+        """Drop what is disposable: what waits is not begun, what comes of the rest is not told."""
+        dropped = [number for number, task in self._waiting.items() if task.disposable]
+        for number in dropped:
+            del self._waiting[number]
+        if dropped and not self._waiting:
+            self.busy_changed.emit(False)
 
     def finish(self) -> bool:
         """Wait until everything is done and delivered; whether all of it worked.
@@ -80,12 +111,21 @@ class Background(QObject):
             QCoreApplication.sendPostedEvents(self, QEvent.Type.MetaCall.value)
         return self._failures == failures
 
+    def wait(self, wait_ms: int) -> bool:
+        """Wait for the thread to be idle, at most `wait_ms`; whether it is. Nothing is delivered.
+
+        What was abandoned while it ran goes on until its end.
+        """
+        return self._pool.waitForDone(wait_ms)
+
     def _deliver(self, number: int, result: Any, error: OVEditError | None) -> None:
-        done, failed = self._waiting.pop(number)
+        task = self._waiting.pop(number, None)
+        if task is None:
+            return
         if not self._waiting:
             self.busy_changed.emit(False)
         if error is not None:
             self._failures += 1
-            failed(error)
+            task.failed(error)
         else:
-            done(result)
+            task.done(result)

@@ -51,7 +51,7 @@ class Bindings(QObject):
     def show(self, document: Document | None, opened_as: str = "Open") -> None:
         """Mirror another document, or none."""
         self._unsubscribe()
-        self._shrinking.finish()
+        self._shrinking.abandon()
         self._document, self._opened_as = document, opened_as
         self._thumbnails.clear()
         self._unsubscribe = (
@@ -142,7 +142,7 @@ class Bindings(QObject):
 
         if copies:
             # What goes wrong is logged; the layer shows no picture then.
-            self._shrinking.run(shrink, made, lambda _error: None)
+            self._shrinking.run(shrink, made, lambda _error: None, disposable=True)
         self._show_rows()
 
     # -- history ---------------------------------------------------------------------------------

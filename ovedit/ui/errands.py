@@ -3,7 +3,7 @@
 Requests go to the model service with a snapshot of the document; what takes a while and needs no
 model is worked out on another thread. An answer is applied when the document has a moment (no
 gesture under way), held where it would take undone steps away, and dropped if its document is no
-longer open.
+longer open. What is no change of the document waits for none of this, but keeps its turn.
 """
 
 from __future__ import annotations
@@ -45,11 +45,15 @@ class Question:
 
 @dataclass(frozen=True, eq=False)
 class _Errand:
-    """What to do with a job's answer, and the document that it is for."""
+    """What to do with a job's answer, and the document that it is for.
+
+    changes: whether the answer is for the document; if not, it is wanted whatever becomes of that.
+    """
 
     document: Document | None
     could_redo: bool = False
     apply: Callable[[Any], object] = lambda _result: None
+    changes: bool = True
 
 
 class Errands(QObject):
@@ -133,7 +137,7 @@ class Errands(QObject):
             if any([self._end(number) is not None for number in numbers]):
                 self.said.emit(Message.of(error))
 
-        self._preparing.run(lambda: prepare(state), ready, failed)
+        self._preparing.run(lambda: prepare(state), ready, failed, disposable=True)
 
     # -- without a model -------------------------------------------------------------------------
 
@@ -156,14 +160,23 @@ class Errands(QObject):
 
         self.work(title, lambda: aside.work_out(state, work), apply)
 
-    def work(self, title: str, work: Callable[[], T], apply: Callable[[T], object]) -> None:
+    def work(
+        self,
+        title: str,
+        work: Callable[[], T],
+        apply: Callable[[T], object],
+        *,
+        changes: bool = True,
+    ) -> None:
         """Do `work` on another thread, then `apply` what it gave to the open document.
 
-        Cancelling drops what it gives.
+        changes: False where `apply` is for something else, as for the clipboard: it is then done
+        even if the document is closed meanwhile. Cancelling drops what `work` gives. One thing is
+        worked out after the other, and applied in that order.
         """
         document, number = self._session.document, new_job_id()
         could_redo = document is not None and document.can_redo
-        self._errands[number] = _Errand(document, could_redo, apply)
+        self._errands[number] = _Errand(document, could_redo, apply, changes)
 
         def show() -> None:
             if number in self._errands:
@@ -181,7 +194,7 @@ class Errands(QObject):
                 self.said.emit(Message.of(error))
 
         QTimer.singleShot(_SHOWN_AFTER_MS, self, show)
-        self._aside.run(work, done, failed)
+        self._aside.run(work, done, failed, disposable=changes)
 
     # -- stopping --------------------------------------------------------------------------------
 
@@ -200,11 +213,17 @@ class Errands(QObject):
             self.cancel(str(number))
 
     def close(self) -> None:
-        """Forget everything asked; the service is stopped by its owner."""
-        self._errands.clear()
-        self._answers.clear()
-        self._preparing.finish()
-        self._aside.finish()
+        """Cancel everything; what changes no document is still done when the threads are finished.
+
+        The service is stopped by its owner.
+        """
+        self._service.cancel_all()
+        self._errands = {n: errand for n, errand in self._errands.items() if not errand.changes}
+        self._answers = deque(answer for answer in self._answers if not answer[0].changes)
+        self._held.clear()
+        self._preparing.abandon()
+        self._aside.abandon()
+        self._hand_over()
 
     def add_held(self) -> None:
         """Apply the answers that came after something was undone: what was undone is given up."""
@@ -259,7 +278,10 @@ class Errands(QObject):
         """Apply the answers in their order, as soon as their document has a moment."""
         while self._answers:
             errand, result = self._answers[0]
-            if errand.document is not self._session.document:
+            if not errand.changes:
+                self._answers.popleft()
+                self.attempt(lambda errand=errand, result=result: errand.apply(result))
+            elif errand.document is not self._session.document:
                 self._answers.popleft()
             elif errand.document is not None and errand.document.busy:
                 # A stroke is under way: it must stay one step of its own.
@@ -280,6 +302,6 @@ class Errands(QObject):
         """Nobody waits any more for what was asked about a document that is closed."""
         self._held.clear()
         for number, errand in tuple(self._errands.items()):
-            if errand.document is not self._session.document:
+            if errand.changes and errand.document is not self._session.document:
                 self.cancel(str(number))
                 self._errands.pop(number, None)

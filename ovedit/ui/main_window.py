@@ -17,7 +17,7 @@ from ovedit.engine.requests import EditKind
 from ovedit.errors import OVEditError
 from ovedit.service.downloads import DownloadService
 from ovedit.service.model_service import ModelService
-from ovedit.ui import theme
+from ovedit.ui import closing, theme
 from ovedit.ui.assistant import USE_GUESS, Assistant
 from ovedit.ui.bindings import Bindings
 from ovedit.ui.canvas.canvas import Canvas
@@ -388,15 +388,12 @@ class MainWindow(QMainWindow):
             self.context.run(lambda c: file.open_paths(c, [Path(path) for path in paths]))
 
     def closeEvent(self, event: QCloseEvent) -> None:
-        """Ask about changes, stop the engines, keep the window's layout."""
+        """Ask about changes, keep the window's layout, stop everything."""
+        # Nobody who leaves wants to see what was about to be opened.
+        self.session.background.abandon()
         if not file.may_close(self.context):
             event.ignore()
             return
         self.state.keep()
-        self.session.close()
-        self.session.background.finish()
-        self.errands.close()
-        self.recent.finish()
-        downloads_stopped = self.model_desk.close()
-        self.engines_stopped = self.service.shutdown() and downloads_stopped
+        self.engines_stopped = closing.stop(self)
         event.accept()

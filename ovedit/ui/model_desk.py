@@ -82,12 +82,14 @@ class ModelDesk(QObject):
             menu.addSeparator()
         menu.addAction("Models…").triggered.connect(lambda: self.show())
 
-    def close(self) -> bool:
-        """Stop downloads, which stay to be continued; whether they stopped in time."""
+    def close(self) -> None:
+        """Cancel what is under way; downloads can be continued. Their owner ends the thread."""
         self._stop_listening()
+        self._stop_listening = lambda: None
         if self._dialog is not None:
             self._dialog.close()
-        return self.downloads.shutdown()
+        for transfer in self.downloads.transfers():
+            self.downloads.stop(transfer.model)
 
     def _listed(self, shelf: Shelf) -> None:
         self._titles = {model.id: model.title for model, _ in shelf.entries}

@@ -39,11 +39,9 @@ class RecentFiles(QObject):
         if wanted != self._wanted:
             self._wanted = wanted
             known = dict(self._pictures)
-            self._background.run(lambda: _look(wanted, known), self._done, self._failed)
-
-    def finish(self) -> None:
-        """Wait for what is under way."""
-        self._background.finish()
+            self._background.run(
+                lambda: _look(wanted, known), self._done, self._failed, disposable=True
+            )
 
     def _done(self, pictures: dict[tuple[str, float], QImage]) -> None:
         self._pictures = pictures

@@ -81,7 +81,7 @@ class Session(QObject):
                 self._opened(result)
                 then()
 
-        self.background.run(read, opened, self._failed)
+        self.background.run(read, opened, self._failed, disposable=True)
 
     def show_pixels(self, pixels: NDArray[np.uint8], name: str, opened_as: str = "Paste") -> None:
         """Open (H, W, 4) pixels that have no file yet, as from the clipboard."""
@@ -119,11 +119,11 @@ class Session(QObject):
             if note:
                 self.said.emit(Message(note))
 
-        self.background.run(read, opened, self._failed)
+        self.background.run(read, opened, self._failed, disposable=True)
 
     def close(self) -> None:
         """Close the document without asking; see `commands.file` for the question."""
-        self.estimates.finish()
+        self.estimates.abandon()
         self._discard_autosave()
         self.document = None
         self.path = None

@@ -132,7 +132,7 @@ class Hands:
     def settle(self) -> None:
         """Wait until nothing runs and the docks have caught up."""
         window = self.window
-        self.wait(lambda: not (window.jobs.list.rows() or window.session.background.busy))
+        self.wait(lambda: not (window.errands.busy or window.session.background.busy))
         self._qtbot.wait(30)
 
     # -- keyboard --------------------------------------------------------------------------------

@@ -294,6 +294,7 @@ def test_a_picture_that_is_pasted_becomes_a_layer_and_copying_gives_it_back(
     hands.settle()
     assert len(hands.document.layers) == 2
     hands.press(Qt.Key.Key_C, CTRL)
+    hands.settle()
     copied = to_array(QGuiApplication.clipboard().image())
     assert np.array_equal(copied, hands.picture())
 

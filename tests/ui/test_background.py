@@ -87,3 +87,40 @@ def test_finish_waits_for_all_and_says_whether_it_worked(desk: Desk):
     desk.run(refused)
     assert not desk.background.finish()
     assert desk.background.finish()
+
+
+def test_what_is_abandoned_is_neither_begun_nor_told(desk: Desk):
+    gate, begun = threading.Event(), threading.Event()
+    started: list[str] = []
+
+    def read() -> str:
+        begun.set()
+        assert gate.wait(5)
+        return "read"
+
+    background = desk.background
+    for work in (read, lambda: started.append("look")):
+        background.run(work, desk.results.append, desk.errors.append, disposable=True)
+    assert begun.wait(5)
+    background.abandon()
+    assert not background.busy
+    assert desk.busy == [True, False]
+    assert background.finish() and not background.wait(1)
+    gate.set()
+    assert background.wait(5000)
+    desk.run(lambda: "saved")
+    assert background.finish()
+    assert desk.results == ["saved"]
+    assert started == [] and desk.errors == []
+
+
+def test_what_must_not_be_lost_is_not_abandoned(desk: Desk):
+    gate = threading.Event()
+    desk.background.run(gate.wait, desk.results.append, desk.errors.append, disposable=True)
+    desk.run(lambda: "saved")
+    desk.background.abandon()
+    assert desk.background.busy
+    gate.set()
+    assert desk.background.finish()
+    assert desk.results == ["saved"]
+    assert desk.busy == [True, False]

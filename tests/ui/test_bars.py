@@ -285,7 +285,7 @@ def test_recent_files_that_are_there_get_a_picture(
     paths = tuple(str(path) for path in (project, gone, photo, broken))
     recent.show(paths)
     recent.show(paths)
-    recent.finish()
+    qtbot.waitUntil(lambda: bool(found))
     assert len(found) == 1
     assert [file.name for file in found[0]] == ["b.ora", "a.jpg", "broken.ora"]
     assert [file.thumbnail.isNull() for file in found[0]] == [False, False, True]
@@ -296,7 +296,8 @@ def test_recent_files_that_are_there_get_a_picture(
     Image.new("RGB", (960, 640), "red").save(photo)
     os.utime(photo, (1, 1))
     recent.show(paths[:3])
-    recent.finish()
+    recent.show(paths[:3])
+    qtbot.waitUntil(lambda: len(found) == 2)
     assert found[1][0].thumbnail.cacheKey() == kept
     red = found[1][1].thumbnail.pixelColor(20, 20)
     assert red.red() > 240

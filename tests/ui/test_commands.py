@@ -15,7 +15,8 @@ from PySide6.QtWidgets import QApplication, QFileDialog, QMessageBox
 from pytest import MonkeyPatch
 from pytestqt.qtbot import QtBot
 
-from ovedit.document import Document, Surface
+from ovedit.document import Document, Surface, pixels_of
+from ovedit.geometry import Rect
 from ovedit.io import autosave
 from ovedit.ui.commands import edit, export, file, image, layer, mask, selection, tool
 from ovedit.ui.dialogs.export import ExportDialog, ExportOptions
@@ -248,16 +249,82 @@ def test_closing_a_document_leads_to_the_start_page(
 # -- edit ------------------------------------------------------------------------------------------
 
 
-def test_copying_takes_what_is_selected(window: MainWindow, document: Document):
+def test_copying_takes_what_is_selected(window: MainWindow, document: Document, idle):
     select_left_half(document)
     edit.copy(window.context)
+    idle()
     copied = to_array(QGuiApplication.clipboard().image())
     assert np.array_equal(copied, picture()[:, : SIZE[0] // 2])
 
 
-def test_pasting_what_is_no_picture_is_said(window: MainWindow, document: Document):
+@pytest.fixture
+def slow_copy(monkeypatch: MonkeyPatch) -> Iterator[threading.Event]:
+    """Copying, which must be off the window's thread, waits until the test opens the gate."""
+    gate = threading.Event()
+
+    def slow(pixels: np.ndarray) -> QImage:
+        assert threading.current_thread() is not threading.main_thread()
+        assert gate.wait(5)
+        return to_qimage(pixels)
+
+    monkeypatch.setattr(edit, "to_qimage", slow)
+    yield gate
+    gate.set()
+
+
+def test_a_picture_is_copied_off_the_windows_thread_as_it_was_when_asked(
+    window: MainWindow, document: Document, slow_copy: threading.Event, idle
+):
+    QGuiApplication.clipboard().clear()
+    QTest.keyClick(window, Qt.Key.Key_C, Qt.KeyboardModifier.ControlModifier)
+    assert window.errands.busy
+    with document.transaction("Paint") as tx:
+        tx.write(pixels_of(document.layers[0].id), Rect(0, 0, *SIZE), picture()[::-1])
+    slow_copy.set()
+    idle()
+    assert np.array_equal(to_array(QGuiApplication.clipboard().image()), picture())
+
+
+def test_what_is_pasted_right_after_copying_is_what_was_copied(
+    window: MainWindow, document: Document, slow_copy: threading.Event, idle
+):
+    QGuiApplication.clipboard().setImage(to_qimage(picture(8, 8)))
+    for key in (Qt.Key.Key_C, Qt.Key.Key_V):
+        QTest.keyClick(window, key, Qt.KeyboardModifier.ControlModifier)
+    slow_copy.set()
+    idle()
+    pixels, _ = document.state.layer_surfaces(document.layers[-1])
+    assert [layer.name for layer in document.layers] == ["picture", "Pasted"]
+    assert np.array_equal(pixels.array(), picture())
+
+
+def test_what_was_copied_outlives_the_document_and_undone_steps(
+    window: MainWindow, document: Document, slow_copy: threading.Event, idle
+):
+    QGuiApplication.clipboard().clear()
+    layer.new(window.context)
+    edit.copy(window.context)
+    document.undo()
+    window.session.close()
+    slow_copy.set()
+    idle()
+    assert np.array_equal(to_array(QGuiApplication.clipboard().image()), picture())
+
+
+def test_a_picture_is_pasted_above_the_layer_in_hand(window: MainWindow, document: Document, idle):
+    layer.new(window.context)
+    document.set_current(layer=document.layers[0].id)
+    QGuiApplication.clipboard().setImage(to_qimage(picture(8, 8)))
+    edit.paste(window.context)
+    idle()
+    assert [each.name for each in document.layers] == ["picture", "Pasted", "Layer 1"]
+    assert document.current_layer_id == document.layers[1].id
+
+
+def test_pasting_what_is_no_picture_is_said(window: MainWindow, document: Document, idle):
     QGuiApplication.clipboard().setText("words")
     window.context.run(edit.paste)
+    idle()
     assert "no picture on the clipboard" in window.prompt.message
     assert len(document.layers) == 1
 

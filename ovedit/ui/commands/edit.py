@@ -8,6 +8,7 @@ from pathlib import Path
 from PySide6.QtCore import QMimeData
 from PySide6.QtGui import QGuiApplication, QImage
 
+from ovedit.document import Document, masks
 from ovedit.engine.requests import EditKind, Pixels
 from ovedit.errors import DocumentError, UsageError
 from ovedit.ui.commands.context import Context
@@ -29,17 +30,26 @@ def redo(c: Context) -> None:
 
 def copy(c: Context) -> None:
     """Put the picture, cut to the selection, on the clipboard."""
-    state = c.document.state
-    area = state.selection.bounds() if state.selection is not None else state.size.rect
-    pixels = state.flattened(area)
-    selected = state.selection.read(area) if state.selection is not None else None
-    if selected is not None:
-        pixels[..., 3] = (pixels[..., 3].astype("uint16") * selected + 127) // 255
-    QGuiApplication.clipboard().setImage(to_qimage(pixels))
+    state = c.document.snapshot()
+
+    def cut() -> QImage:
+        area = state.selection.bounds() if state.selection is not None else state.size.rect
+        pixels = state.flattened(area)
+        selected = state.selection.read(area) if state.selection is not None else None
+        if selected is not None:
+            pixels[..., 3] = masks.product(pixels[..., 3], selected)
+        return to_qimage(pixels)
+
+    c.window.errands.work("Copy", cut, QGuiApplication.clipboard().setImage, changes=False)
 
 
 def paste(c: Context) -> None:
     """Add what is on the clipboard as a layer, or open it where no document is open."""
+    # What was copied just before may still be on its way to the clipboard.
+    c.window.errands.work("Paste", lambda: None, lambda _: _paste(c))
+
+
+def _paste(c: Context) -> None:
     mime: QMimeData = QGuiApplication.clipboard().mimeData()
     files = [Path(url.toLocalFile()) for url in mime.urls() if url.isLocalFile()]
     document = c.document_or_none
@@ -57,13 +67,18 @@ def paste(c: Context) -> None:
 
         return images.read_image(files[0]).pixels if files else to_array(image)
 
-    def add(pixels: Pixels) -> None:
-        if document is None:
-            c.window.session.show_pixels(pixels, name)
-        else:
-            layers.paste_pixels(document, pixels, name=name)
+    if document is None:
+        show = c.window.session.show_pixels
+        c.window.errands.work("Paste", read, lambda pixels: show(pixels, name))
+        return
+    above = document.current_layer_id
 
-    c.window.errands.work("Paste", read, add)
+    def add(copy: Document) -> None:
+        if any(layer.id == above for layer in copy.layers):
+            copy.set_current(layer=above)
+        layers.paste_pixels(copy, read(), name=name)
+
+    c.change("Paste", add)
 
 
 def focus_prompt(c: Context) -> None:
@@ -91,11 +106,11 @@ def apply_edit(c: Context, kind: str, words: str, variations: int = 1, seed: int
     """
     ids = c.mask_ids
     if not ids and not c.has_selection:
-        masks = c.document.masks
-        ids = tuple(x.id for x in masks if x.accepted and x.visible)
-        if not ids and len(masks) == 1:
-            ids = (masks[0].id,)
-        if not ids and masks:
+        present = c.document.masks
+        ids = tuple(x.id for x in present if x.accepted and x.visible)
+        if not ids and len(present) == 1:
+            ids = (present[0].id,)
+        if not ids and present:
             raise UsageError("No mask is chosen.", "Click one in the class masks.")
     c.window.assistant.edit(EditKind(kind), words, ids, variations, seed)
 

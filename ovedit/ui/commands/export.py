@@ -43,7 +43,7 @@ def export_picture(c: Context) -> None:
     def estimate(
         choice: ExportOptions, done: Callable[[int], None], failed: Callable[[OVEditError], None]
     ) -> None:
-        session.estimates.run(lambda: size_of(choice), done, failed)
+        session.estimates.run(lambda: size_of(choice), done, failed, disposable=True)
 
     choice = ExportOptions("jpeg", session.settings.jpeg_quality)
     dialog = ExportDialog(choice, has_exif=session.has_exif, estimate=estimate, parent=c.window)
