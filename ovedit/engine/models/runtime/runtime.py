@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
-from ovedit.engine.library import MemoryState, Model, ModelLibrary, Presence
+from ovedit.engine.library import MemoryState, Model, ModelLibrary, Presence, Task
 from ovedit.engine.models.runtime.devices import Device, choose_device, choose_dtype, set_threads
 from ovedit.engine.models.runtime.ladder import Ladder, MemoryPlan, descend
 from ovedit.engine.models.runtime.loaders import ADAPTER, load
@@ -19,6 +19,9 @@ from ovedit.errors import ModelError
 from ovedit.units import size_text
 
 T = TypeVar("T")
+
+PART = "part"
+"""The capability of a model that is no use alone: it is the base of another one."""
 
 
 class ModelRuntime:
@@ -81,7 +84,8 @@ class ModelRuntime:
         placement = plan.placement
 
         def loaded() -> Loaded:
-            return load(model, self._folder(model), placement, progress, cancel)
+            folder, beside = self._folder(model), self._parts(model)
+            return load(model, folder, placement, progress, cancel, beside)
 
         expected = _expected(model, placement)
         with self._residency.hold(id, model.title, placement, expected, loaded) as entry:
@@ -160,6 +164,12 @@ class ModelRuntime:
             f"Get it ({size_text(left)}) with `ovedit models get {model.id}`, or under Models in "
             "the window.",
         )
+
+    def _parts(self, model: Model) -> list[tuple[Model, Path]]:
+        """The models that hold what a pipeline lacks: smaller weights are published alone."""
+        bases = model.base if model.task is Task.INPAINT else ()
+        parts = (self._library.model(id) for id in bases)
+        return [(part, self._folder(part)) for part in parts if PART in part.capabilities]
 
     def _adapt(
         self, base: Model, entry: Loaded, adapters: Sequence[str], cancel: CancelToken

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import socket
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -86,7 +87,7 @@ def describe(id: str, loader: str, folder: Path, base: tuple[str, ...] = ()) -> 
     return Model(
         id=id,
         title=f"Tiny {id}",
-        task=Task.INPAINT,
+        task=Task.ADAPTER if loader == "diffusers.lora" else Task.INPAINT,
         loader=loader,
         repository=f"nobody/{id}",
         revision="0" * 40,
@@ -122,6 +123,13 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
 
 
 _gain = devices.bfloat16_gain
+
+
+@pytest.fixture(autouse=True)
+def _small_heap() -> None:
+    """Spare the collector the libraries: it runs after every unload, for a second with them."""
+    gc.collect(0)
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)

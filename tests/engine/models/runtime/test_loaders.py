@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +14,12 @@ import torch
 from safetensors.torch import load_file
 from torch import nn
 
+from ovedit.engine.models.loader_names import LOADER_NAMES
 from ovedit.engine.models.runtime.ladder import MemoryPlan
 from ovedit.engine.models.runtime.loading import Placement
 from ovedit.engine.models.runtime.runtime import ModelRuntime
 from ovedit.engine.protocols import CancelToken, Preview
-from ovedit.errors import Cancelled, DamagedModelError, ModelError
+from ovedit.errors import Cancelled, DamagedModelError, EngineMissingError, ModelError
 from tests.engine.models.runtime.conftest import Built, Shelf, describe
 
 pytestmark = pytest.mark.usefixtures("no_network")
@@ -230,6 +232,42 @@ def test_a_checker_that_was_not_downloaded_is_left_out(built: Built) -> None:
         assert pipeline.safety_checker is None
         assert not pipeline.config["requires_safety_checker"]
         assert type(pipeline.feature_extractor).__name__ == "CLIPImageProcessor"
+
+
+def test_a_pipeline_may_lie_in_two_folders(built: Built, tmp_path: Path) -> None:
+    _, folder = built("sdxl")
+    own, rest = tmp_path / "small", tmp_path / "rest"
+    shutil.copytree(folder, rest, ignore=shutil.ignore_patterns("unet"))
+    shutil.copytree(folder / "unet", own / "unet")
+    loader = "diffusers.StableDiffusionXLInpaintPipeline"
+    part = replace(describe("rest", loader, rest), capabilities=frozenset({"part"}))
+    small = describe("small", loader, own, base=("rest",))
+    with ModelRuntime(Shelf({"small": (small, own), "rest": (part, rest)}), device="cpu").use(
+        "small"
+    ) as pipeline:
+        assert pipeline.unet is not None and pipeline.text_encoder_2 is not None
+    missing = ModelRuntime(Shelf({"small": (small, own), "rest": (part, None)}), device="cpu")
+    with pytest.raises(ModelError, match="Tiny rest is not on this computer"), missing.use("small"):
+        pass
+
+
+def test_a_model_that_needs_another_library_says_which(built: Built, tmp_path: Path) -> None:
+    model, folder = built("taesd")
+    copy = Path(shutil.copytree(folder, tmp_path / "taesd"))
+    config = json.loads((copy / "config.json").read_text())
+    config["quantization_config"] = {"quant_method": "bitsandbytes", "load_in_4bit": True}
+    (copy / "config.json").write_text(json.dumps(config))
+    with (
+        pytest.raises((EngineMissingError, DamagedModelError), match=r"(?i)bitsandbytes|GPU"),
+        runtime_over(copy, model.loader).use("model"),
+    ):
+        pass
+
+
+def test_every_loader_of_the_catalogue_is_tried_here() -> None:
+    from tests.engine.models.runtime.tiny import BUILDERS
+
+    assert {loader for loader, _ in BUILDERS.values()} == LOADER_NAMES
 
 
 def test_a_part_that_cannot_be_left_out_is_missed(built: Built, tmp_path: Path) -> None:

@@ -70,7 +70,7 @@ def dino(folder: Path) -> None:
         image_size=32,
         patch_size=8,
     )
-    transformers.ViTModel(config, add_pooling_layer=True).save_pretrained(folder)
+    transformers.ViTModel(config, add_pooling_layer=False).save_pretrained(folder)
     transformers.ViTImageProcessor(size={"height": 32, "width": 32}).save_pretrained(folder)
 
 

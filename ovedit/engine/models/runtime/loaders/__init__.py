@@ -6,7 +6,9 @@ Each family is imported when the first model of it is loaded: some take seconds.
 from __future__ import annotations
 
 import importlib
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from ovedit.engine.library import Model
 from ovedit.engine.models.runtime.loading import Loaded, Loader, Placement
@@ -28,10 +30,16 @@ _FAMILIES = {
 
 
 def load(
-    model: Model, folder: Path, placement: Placement, progress: Progress, cancel: CancelToken
+    model: Model,
+    folder: Path,
+    placement: Placement,
+    progress: Progress,
+    cancel: CancelToken,
+    beside: Sequence[tuple[Model, Path]] = (),
 ) -> Loaded:
     """Load a model with the loader that its entry names.
 
+    beside: for a pipeline that is not whole, the models that hold its other parts.
     Raises `ModelError` for a loader that is not known and for an adapter, which is no model of its
     own; `EngineMissingError` where a library is missing; and what `Loader` says.
     """
@@ -40,8 +48,13 @@ def load(
             f"{model.title} only changes another model.", f"Use it with {' or '.join(model.base)}."
         )
     loader = _loader(model)
-    with failing_as(model):
-        return loader(model, folder, placement, progress, cancel)
+    only_pipelines: dict[str, Any] = {"beside": beside} if beside else {}
+    try:
+        with failing_as(model):
+            return loader(model, folder, placement, progress, cancel, **only_pipelines)
+    except ImportError as e:
+        # A model may need a library of its own, for weights in 4 bits for instance.
+        raise explain_import_error(e) from e
 
 
 def _loader(model: Model) -> Loader:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import diffusers
 import transformers
 from diffusers.models.modeling_utils import ModelMixin
 from diffusers.pipelines.pipeline_utils import DiffusionPipeline
+from diffusers.utils import logging
 from torch import nn
 
 from ovedit.engine.library import Model
@@ -28,22 +30,36 @@ from ovedit.engine.models.runtime.weights import (
 from ovedit.engine.protocols import CancelToken, Progress
 from ovedit.errors import ModelError
 
-diffusers.logging.set_verbosity_error()
-diffusers.logging.disable_progress_bar()
+logging.set_verbosity_error()
+logging.disable_progress_bar()
 
 # Older repositories name this class, which has another name today.
 _RENAMED = {"CLIPFeatureExtractor": "CLIPImageProcessor"}
 _OFFLINE = {"local_files_only": True}
+_INDEX = "model_index.json"
+
+
+Source = tuple[Model, Path]
+"""A model and the folder that it is in."""
 
 
 def load(
-    model: Model, folder: Path, placement: Placement, progress: Progress, cancel: CancelToken
+    model: Model,
+    folder: Path,
+    placement: Placement,
+    progress: Progress,
+    cancel: CancelToken,
+    beside: Sequence[Source] = (),
 ) -> Loaded:
-    """A `DiffusionPipeline` or, for a class that is one, a `ModelMixin`; see `Loader`."""
+    """A `DiffusionPipeline` or, for a class that is one, a `ModelMixin`; see `Loader`.
+
+    beside: where the parts are that the model's own folder lacks.
+    """
     name = model.loader.partition(".")[2]
     kind = getattr(diffusers, name, None)
     if isinstance(kind, type) and issubclass(kind, DiffusionPipeline):
-        return _load_pipeline(model, kind, folder, placement, progress, cancel)
+        sources = (model, folder), *beside
+        return _load_pipeline(model, kind, sources, placement, progress, cancel)
     if isinstance(kind, type) and issubclass(kind, ModelMixin):
         files = weight_files(model, folder)
         ahead = ReadAhead(model, files, progress, cancel)
@@ -59,37 +75,45 @@ def load(
 def _load_pipeline(
     model: Model,
     kind: type[DiffusionPipeline],
-    folder: Path,
+    sources: Sequence[Source],
     placement: Placement,
     progress: Progress,
     cancel: CancelToken,
 ) -> Loaded:
-    ahead = ReadAhead(model, weight_files(model, folder), progress, cancel)
+    _, root = _source_of(_INDEX, sources) or sources[0]
+    index = read_json(model, root / _INDEX)
+    # Of two that hold the same part, the first is taken.
+    wanted = {name: found for name in index if (found := _source_of(f"{name}/", sources))}
+    weights = {name: weight_files(*source, f"{name}/") for name, source in wanted.items()}
+    ahead = ReadAhead(
+        model, [path for files in weights.values() for path in files], progress, cancel
+    )
     parts: dict[str, Any] = {}
-    for name, entry in read_json(model, folder / "model_index.json").items():
+    for name, entry in index.items():
         if name.startswith("_") or not isinstance(entry, list):
             continue
         part = _part_class(model, name, entry)
-        if part is None or not (folder / name).is_dir():
+        if part is None or name not in wanted:
             if part is not None and name not in kind._optional_components:
                 raise damaged(model, f"the folder {name} is not there")
             parts[name] = None
-        elif issubclass(part, nn.Module):
-            files = weight_files(model, folder, f"{name}/")
-            parts[name] = _network(model, part, folder / name, files, placement.dtype, ahead)
+            continue
+        folder = wanted[name][1] / name
+        if issubclass(part, nn.Module):
+            parts[name] = _network(model, part, folder, weights[name], placement.dtype, ahead)
             if placement.offload is Offload.NONE:
                 parts[name].to(placement.device)
         else:
             # Schedulers know nothing of code in folders.
             ours = part.__module__.startswith("diffusers.")
             code = {} if ours else {"trust_remote_code": False}
-            parts[name] = part.from_pretrained(folder / name, **_OFFLINE, **code)
+            parts[name] = part.from_pretrained(folder, **_OFFLINE, **code)
         cancel.check()
     if parts.get("safety_checker", nn.Module) is None:
         # Said by the catalogue and the engine; the pipeline would warn at every load.
         parts["requires_safety_checker"] = False
     # Takes the parts as they are, and the pipeline's own settings out of model_index.json.
-    pipeline = kind.from_pretrained(folder, use_safetensors=True, **_OFFLINE, **parts)
+    pipeline = kind.from_pretrained(root, use_safetensors=True, **_OFFLINE, **parts)
     pipeline.set_progress_bar_config(disable=True)
     networks = [part for part in pipeline.components.values() if isinstance(part, nn.Module)]
     size = _size(networks, placement.offload)
@@ -102,6 +126,14 @@ def _load_pipeline(
         set_tiled(pipeline, tiled, slices=placement.device != "mps")
 
     return Loaded(pipeline, size, placement.device, placement.dtype, tile)
+
+
+def _source_of(start: str, sources: Sequence[Source]) -> Source | None:
+    """The first that has a file whose path begins like this."""
+    for model, folder in sources:
+        if any(file.path.startswith(start) for file in model.files):
+            return model, folder
+    return None
 
 
 def set_tiled(pipeline: Any, tiled: bool, *, slices: bool = True) -> None:
@@ -126,7 +158,7 @@ def _part_class(model: Model, name: str, entry: list[Any]) -> Any:
     if entry == [None, None]:
         return None
     if len(entry) != 2 or not all(isinstance(word, str) for word in entry):
-        raise damaged(model, f"model_index.json does not say what {name} is")
+        raise damaged(model, f"{_INDEX} does not say what {name} is")
     library, title = str(entry[0]), str(entry[1])
     if library == "diffusers":
         place: Any = diffusers

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -50,11 +51,14 @@ def load(
             f"transformers {transformers.__version__} has no model {name!r}.",
             f"Correct the loader of {model.id}, or install a newer transformers.",
         )
+    # Its result is of no use here, and publishers leave its weights out.
+    pooling = "add_pooling_layer" in inspect.signature(kind).parameters
+    options = {"add_pooling_layer": False} if pooling else {}
     files = weight_files(model, folder)
     check_indexes(model, folder)
     check_weights(model, files)
     ReadAhead(model, files, progress, cancel).read(files)
-    network = pretrained(model, kind, folder, placement.dtype)
+    network = pretrained(model, kind, folder, placement.dtype, **options)
     cancel.check()
     value = TransformerModel(network, _processor(name, folder))
     nn.Module.to(network, placement.device)
