@@ -228,7 +228,14 @@ def _remove(arguments: argparse.Namespace, library: LocalLibrary) -> int:
     from ovedit.units import size_text
 
     for model in [library.model(id) for id in arguments.ids]:
-        print(f"{model.id}: {size_text(library.remove(model.id))} freed")
+        known = library.state(model.id).on_disk
+        freed = library.remove(model.id)
+        if freed:
+            print(f"{model.id}: {size_text(freed)} freed")
+        elif known:
+            print(f"{model.id}: forgotten, its folder is as it was")
+        else:
+            print(f"{model.id}: nothing of it was here")
     return 0
 
 

@@ -134,6 +134,8 @@ def test_get_verify_path_remove(model, hub, capsys) -> None:
     assert said == "mine: whole; 2 files compared, 1 by git hash, 1 by SHA-256\n"
     assert run("remove", "mine") == 0
     assert capsys.readouterr().out == "mine: 300 kB freed\n"
+    assert run("remove", "mine") == 0
+    assert capsys.readouterr().out == "mine: nothing of it was here\n"
     assert run("path", "mine") == 1
     assert "ovedit models get mine" in capsys.readouterr().err
     assert run("verify") == 0
