@@ -92,9 +92,11 @@ def room_of(module: str) -> str | None:
 def imports_of(module: str) -> frozenset[tuple[str, int]]:
     """Every (absolute name, line) that the module imports anywhere, also inside functions."""
     path = sources()[module]
-    package = module.split(".") if module else []
-    if path.name != "__init__.py":
-        package = package[:-1]
+    return frozenset(imports_in(path, [*path.relative_to(ROOT).parts[:-1]]))
+
+
+def imports_in(path: Path, package: list[str]) -> set[tuple[str, int]]:
+    """What `imports_of` says, for any file; package is what its relative imports start from."""
     found: set[tuple[str, int]] = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"), str(path))):
         if isinstance(node, ast.Import):
@@ -103,9 +105,9 @@ def imports_of(module: str) -> frozenset[tuple[str, int]]:
             base = node.module or ""
             if node.level:
                 above = package[: len(package) - (node.level - 1)]
-                base = ".".join(["ovedit", *above, *([base] if base else [])])
+                base = ".".join([*above, *([base] if base else [])])
             found |= {(f"{base}.{alias.name}", node.lineno) for alias in node.names}
-    return frozenset(found)
+    return found
 
 
 def own_imports(module: str) -> Iterator[tuple[str, int]]:
@@ -210,23 +212,45 @@ def test_arrays_become_qt_images_in_one_place() -> None:
     assert not wrong, wrong
 
 
-def test_every_third_party_import_is_declared() -> None:
+def undeclared(imported: dict[str, set[str]], extras: tuple[str, ...] = ()) -> dict[str, list[str]]:
+    """Third-party top-level names that pyproject.toml lacks, with those who import them."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    requirements = [*project["dependencies"]]
+    for extra in extras:
+        requirements += project["optional-dependencies"][extra]
 
     def normal(name: str) -> str:
         return re.sub(r"[-_.]+", "-", re.split(r"[<>=!~ \[;]", name)[0]).lower()
 
-    declared = {normal(requirement) for requirement in project["dependencies"]}
+    declared = {normal(requirement) for requirement in requirements}
     distributions = importlib.metadata.packages_distributions()
-    missing = {}
-    for module in sources():
-        for top in top_levels(module) - set(sys.stdlib_module_names) - {"ovedit", "__future__"}:
+    missing: dict[str, list[str]] = {}
+    for importer, tops in imported.items():
+        for top in tops - set(sys.stdlib_module_names) - {"ovedit", "tests", "main"}:
             owners = {normal(name) for name in distributions.get(top, [])}
             if top == "shiboken6":
                 owners.add("pyside6-essentials")
             if not owners & declared:
-                missing.setdefault(top, []).append(module)
+                missing.setdefault(top, []).append(importer)
+    return missing
+
+
+def test_every_third_party_import_is_declared() -> None:
+    missing = undeclared({module: top_levels(module) for module in sources()})
     assert not missing, f"imported but not in pyproject.toml: {missing}"
+
+
+def test_every_third_party_import_of_the_tests_is_declared() -> None:
+    imported = {}
+    for path in (ROOT / "tests").rglob("*.py"):
+        place = path.relative_to(ROOT)
+        if "benchmarks" not in place.parts:
+            names = imports_in(path, [*place.parts[:-1]])
+            imported[place.as_posix()] = {name.partition(".")[0] for name, _ in names}
+    missing = undeclared(imported, ("test",))
+    # Imported by one test to see what is said of a package that is not there.
+    missing.pop("no_such_package_here", None)
+    assert not missing, f"imported but not in the test extra of pyproject.toml: {missing}"
 
 
 def loaded_after(modules: list[str]) -> set[str]:

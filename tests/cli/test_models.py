@@ -265,7 +265,16 @@ def start(hub, tmp_path):
         process.communicate()
 
 
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """A shell lets what it starts in the background, and all below it, ignore Ctrl-C."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="no process can be sent Ctrl-C alone")
+@pytest.mark.usefixtures("interruptible")
 def test_ctrl_c_keeps_what_came_and_the_next_get_goes_on(hub, tmp_path, start) -> None:
     own = tmp_path / "home" / "ovedit" / "models.toml"
     listed(hub, own)
