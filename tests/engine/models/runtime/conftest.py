@@ -126,10 +126,12 @@ _gain = devices.bfloat16_gain
 
 
 @pytest.fixture(autouse=True)
-def _small_heap() -> None:
+def _small_heap() -> Iterator[None]:
     """Spare the collector the libraries: it runs after every unload, for a second with them."""
     gc.collect(0)
     gc.freeze()
+    yield
+    gc.unfreeze()
 
 
 @pytest.fixture(autouse=True)

@@ -253,3 +253,20 @@ def test_the_memory_of_a_failed_try_is_free_before_the_next() -> None:
     plans = descend(ON_CARD)
     assert Ladder(no_room).run("sd", "SD", CARD, plans, work, silent) == 1
     assert len(alive) == 2 * 2 * 4
+
+
+def test_nobody_keeps_that_memory_by_keeping_the_error() -> None:
+    errors: list[Exception] = []
+    alive: list[weakref.ref[torch.Tensor]] = []
+
+    def work(plan: MemoryPlan) -> None:
+        assert all(ref() is None for ref in alive)
+        tensor = torch.zeros(1000)
+        alive.append(weakref.ref(tensor))
+        if plan.batch > 1:
+            # As a log does that writes it down later.
+            errors.append(MemoryError())
+            raise errors[-1]
+
+    Ladder(no_room).run("sd", "SD", CARD, descend(ON_CARD), work, silent)
+    assert len(errors) == 2

@@ -217,6 +217,25 @@ def test_code_named_by_a_tokenizer_does_not_run(built: Built, tmp_path: Path) ->
     assert not (tmp_path / "ran").exists()
 
 
+@pytest.mark.parametrize(("id", "place"), [("sam3", "."), ("qwen-edit", "processor")])
+def test_code_named_inside_a_processor_does_not_run(
+    built: Built, tmp_path: Path, id: str, place: str
+) -> None:
+    folder = copied(built, id, tmp_path)
+    code(folder / place, tmp_path / "ran", "evil")
+    for path in (folder / place).glob("*_config.json"):
+        named = ("Config", "Tokenizer", "ImageProcessor", "Processor", "VideoProcessor")
+        change(path, auto_map={f"Auto{name}": "evil.Evil" for name in named})
+    change(folder / place / "tokenizer_config.json", tokenizer_class="Evil")
+    change(
+        folder / place / "tokenizer_config.json", auto_map={"AutoTokenizer": [None, "evil.Evil"]}
+    )
+    # Refused, or loaded by the library's own classes.
+    with contextlib.suppress(ModelError):
+        load(built, id, folder)
+    assert not (tmp_path / "ran").exists()
+
+
 def test_code_named_by_the_tokenizer_of_clip_does_not_run(built: Built, tmp_path: Path) -> None:
     folder = copied(built, "clip", tmp_path)
     code(folder, tmp_path / "ran", "evil")
