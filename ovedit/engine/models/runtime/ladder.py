@@ -29,7 +29,7 @@ class MemoryPlan:
     """One way to do a piece of work, which needs so much memory.
 
     placement: where the model is. batch: windows, points or variations at a time. tiled: decoding
-    in tiles and attention in slices. smaller: at a lower resolution than asked for.
+    in tiles. smaller: at a lower resolution than asked for.
     """
 
     placement: Placement

@@ -43,7 +43,7 @@ class Loaded:
     value: what an engine works with; each loader says what that is.
     size: bytes that its weights take of the device's memory while it works.
     device, dtype: where and how it really is, which may differ from what was asked for.
-    tile: switches work in slices and tiles on or off, where the model can.
+    tile: switches work in tiles on or off, where the model can.
     extras: adapters that were put onto it, with their sizes.
     """
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -122,9 +123,7 @@ def _load_pipeline(
     elif placement.offload is Offload.SEQUENTIAL:
         pipeline.enable_sequential_cpu_offload(device=placement.device)
 
-    def tile(tiled: bool) -> None:
-        set_tiled(pipeline, tiled, slices=placement.device != "mps")
-
+    tile = partial(set_tiled, pipeline)
     return Loaded(pipeline, size, placement.device, placement.dtype, tile)
 
 
@@ -136,21 +135,17 @@ def _source_of(start: str, sources: Sequence[Source]) -> Source | None:
     return None
 
 
-def set_tiled(pipeline: Any, tiled: bool, *, slices: bool = True) -> None:
-    """Decode in tiles and slices, and attend in slices: less memory, slower, or all at once.
+def set_tiled(pipeline: Any, tiled: bool) -> None:
+    """Decode in tiles and picture by picture: less memory, slower, or all at once.
 
-    slices: whether attention may be sliced; on Apple's chips that gives black pictures.
+    Attention is not sliced: torch's own needs no memory for its matrix, and on Apple's chips slices
+    give black pictures.
     """
     decoder = getattr(pipeline, "vae", None)
     for what in ("tiling", "slicing"):
         switch = getattr(decoder, f"{'enable' if tiled else 'disable'}_{what}", None)
         if switch is not None:
             switch()
-    if slices and hasattr(pipeline, "enable_attention_slicing"):
-        if tiled:
-            pipeline.enable_attention_slicing("auto")
-        else:
-            pipeline.disable_attention_slicing()
 
 
 def _part_class(model: Model, name: str, entry: list[Any]) -> Any:
