@@ -138,7 +138,7 @@ def _info(arguments: argparse.Namespace, library: LocalLibrary) -> int:
         ("licence", f"{_licence_text(model)}  {model.licence.url}".strip()),
         ("page", model.page),
         ("revision", model.revision),
-        ("size", f"{size_text(model.download_size)} in {len(model.files)} files"),
+        ("size", f"{size_text(model.download_size)} in {_files_text(len(model.files))}"),
         ("memory", ", ".join(memory)),
         ("trained at", ", ".join(f"{side} px" for side in model.native_sizes)),
         ("can", ", ".join(sorted(model.capabilities))),
@@ -260,8 +260,7 @@ def _verify(arguments: argparse.Namespace, library: LocalLibrary) -> int:
         if not arguments.json:
             ways = [one.by.value for one in checked]
             by = ", ".join(f"{ways.count(way)} by {way}" for way in dict.fromkeys(ways))
-            files = "1 file" if len(ways) == 1 else f"{len(ways)} files"
-            print(f"{model.id}: whole; {files} compared, {by}")
+            print(f"{model.id}: whole; {_files_text(len(ways))} compared, {by}")
     if arguments.json:
         _print_json(report)
     elif not models:
@@ -341,6 +340,10 @@ def _facts(model: Model, state: ModelState) -> dict[str, Any]:
         "missing": list(state.missing),
         "looked_in": [str(place) for place in state.looked_in],
     }
+
+
+def _files_text(count: int) -> str:
+    return "1 file" if count == 1 else f"{count} files"
 
 
 def _licence_text(model: Model) -> str:

@@ -72,7 +72,8 @@ class EngineInfo:
     for an engine that is always there; selects: whether it answers phrases; edits: the kinds of
     edit it does; good_at, bad_at: one honest sentence each; models: ids of the models that it
     needs on this computer; keeps_shape: what it replaces or restyles keeps its outline, so that the
-    mask wants little room around it.
+    mask wants little room around it; uses_negative: it heeds the negative prompt of an edit;
+    settings: the options that it knows, or None where it says so itself when asked.
     """
 
     name: str
@@ -85,6 +86,8 @@ class EngineInfo:
     bad_at: str = ""
     models: tuple[str, ...] = ()
     keeps_shape: bool = False
+    uses_negative: bool = False
+    settings: tuple[str, ...] | None = None
 
 
 @runtime_checkable

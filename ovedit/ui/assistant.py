@@ -113,6 +113,7 @@ class Assistant(QObject):
         mask_ids: Sequence[str],
         variations: int = 1,
         seed: int = 0,
+        negative_prompt: str = "",
     ) -> None:
         """Remove, replace or restyle what the masks cover, or the selection where there is none.
 
@@ -139,6 +140,7 @@ class Assistant(QObject):
                     kind,
                     engine,
                     prompt=words,
+                    negative_prompt=negative_prompt,
                     seed=seed,
                     preset=preset,
                     options=options,

@@ -250,6 +250,7 @@ class MainWindow(QMainWindow):
             document.subscribe(self._on_event)
             self.prompt.phrase.clear()
             self.prompt.words.clear()
+            self.prompt.edit_line.negative_field.clear()
             self.tool_host.suit_brush(document.size)
         self.bindings.show(document, self.session.opened_as)
         self._pages.setCurrentWidget(self.start if document is None else self.canvas_area)
@@ -318,6 +319,7 @@ class MainWindow(QMainWindow):
         self.options_bar.show_engines(engines, engine, self.session.settings.preset)
         self.status.show_engine(engine.title)
         self.prompt.set_engine(engine.title, engine.good_at)
+        self.prompt.edit_line.set_uses_negative(engine.uses_negative)
         cannot = f"{engine.title} does not do this."
         known = bool(engines)
         self.prompt.edit_line.set_kinds(
@@ -352,8 +354,8 @@ class MainWindow(QMainWindow):
         self.assistant.select(phrases)
         self.canvas.setFocus()
 
-    def _edit(self, kind: str, words: str, variations: int, seed: int) -> None:
-        self.context.run(lambda c: edit.apply_edit(c, kind, words, variations, seed))
+    def _edit(self, kind: str, words: str, variations: int, seed: int, negative: str) -> None:
+        self.context.run(lambda c: edit.apply_edit(c, kind, words, variations, seed, negative))
         # So that Ctrl+Z takes back the edit, and not the words.
         self.canvas.setFocus()
 

@@ -46,6 +46,8 @@ class ModelDesk(QObject):
         """Open the dialog, at a model if one is named, or bring it to the front."""
         if self._dialog is None:
             self._dialog = ModelsDialog(self.downloads, self._engines, self._window)
+            # Loaded weights stay mapped, and not every system deletes such files.
+            self._dialog.removing.connect(self._memory.unload)
         else:
             self.downloads.refresh()
         if model_id:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from string import Template
 
+from ovedit.resources import resource_path
 from ovedit.ui.tokens import RADIUS_BUTTON, RADIUS_CARD, RADIUS_FIELD, Tokens
 
 _SHEET = Template("""
@@ -178,10 +179,18 @@ PromptCard QPushButton[primary="true"] { background: $accent; }
 PromptCard QPushButton[primary="true"]:hover { background: $accent_hover; }
 PromptCard QPushButton[primary="true"]:disabled { background: $hover; }
 StartPage { background: $canvas; border: 0; }
+
+QFileDialog QToolButton#backButton { qproperty-icon: url("$icons/back.svg"); }
+QFileDialog QToolButton#forwardButton { qproperty-icon: url("$icons/forward.svg"); }
+QFileDialog QToolButton#toParentButton { qproperty-icon: url("$icons/up.svg"); }
 """)
 
 
 def stylesheet(t: Tokens) -> str:
     """The whole application's style sheet in the colours of `t`."""
     colours = {name: getattr(t, name) for name in dir(t) if not name.startswith("_")}
-    return _SHEET.substitute(colours, field=RADIUS_FIELD, button=RADIUS_BUTTON, card=RADIUS_CARD)
+    # Where the system has no file dialog, Qt shows its own, whose arrows are black on any theme.
+    icons = resource_path("dialog-icons").as_posix()
+    return _SHEET.substitute(
+        colours, field=RADIUS_FIELD, button=RADIUS_BUTTON, card=RADIUS_CARD, icons=icons
+    )

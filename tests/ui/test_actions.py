@@ -130,9 +130,7 @@ class Desk:
 
     def idle(self) -> None:
         window = self.window
-        self._qtbot.waitUntil(
-            lambda: not (window.errands.busy or window.session.background.busy)
-        )
+        self._qtbot.waitUntil(lambda: not (window.errands.busy or window.session.background.busy))
 
 
 @pytest.fixture

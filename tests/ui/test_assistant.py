@@ -4,16 +4,18 @@ import threading
 
 import numpy as np
 import pytest
+from PySide6.QtCore import Qt
 from pytestqt.qtbot import QtBot
 
 from ovedit.document import Document, EditLayer, coverage_of
-from ovedit.engine.protocols import Preview
+from ovedit.engine.protocols import EngineInfo, Preview
 from ovedit.engine.requests import EditKind, EditRequest, Point, PointRequest, SegmentRequest
 from ovedit.errors import CannotDoError
 from ovedit.geometry import Rect
 from ovedit.ui.commands import layer
 from ovedit.ui.main_window import MainWindow
-from tests.fakes import EDIT_COLOUR, Fail, FakeProvider, Report, WaitFor
+from ovedit.workflows import mask_ops
+from tests.fakes import EDIT_COLOUR, Fail, FakeEngine, FakeProvider, Report, WaitFor
 from tests.ui.conftest import MakeWindow, picture
 
 
@@ -343,3 +345,30 @@ def test_after_an_edit_no_hidden_mask_is_in_hand(scene: Scene):
     scene.idle()
     assert scene.document.current_mask_ids == ()
     assert not scene.document.state.mask(mask_id).visible
+
+
+@pytest.mark.parametrize("uses", [True, False])
+def test_what_to_avoid_reaches_an_engine_that_heeds_it(
+    make_window: MakeWindow, qtbot: QtBot, uses: bool
+):
+    info = EngineInfo("fake", "Fake", True, frozenset(EditKind), uses_negative=uses)
+    provider = FakeEngine((info,))
+    window = make_window(provider)
+    window.session.show_pixels(picture(), "picture")
+    document = window.session.document
+    assert document is not None
+    mask_ops.add_mask(document, np.full((64, 96), 255, np.uint8), label="bench")
+    window.menus.refresh()
+    line = window.prompt.edit_line
+    qtbot.keyClicks(line.negative_field, "people")
+    line.set_edit("replace", "metal bench")
+    qtbot.mouseClick(line.apply_button, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: len(document.layers) == 2)
+    (request,) = provider.asked
+    assert isinstance(request, EditRequest)
+    assert request.negative_prompt == ("people" if uses else "")
+    edited = document.layers[-1]
+    assert isinstance(edited, EditLayer) and edited.recipe is not None
+    assert edited.recipe.negative_prompt == request.negative_prompt
+    window.session.show_pixels(picture(), "another")
+    assert line.negative_field.text() == ""

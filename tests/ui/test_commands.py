@@ -15,6 +15,7 @@ from PySide6.QtWidgets import QApplication, QFileDialog, QMessageBox
 from pytest import MonkeyPatch
 from pytestqt.qtbot import QtBot
 
+from ovedit import settings
 from ovedit.document import Document, Surface, pixels_of
 from ovedit.geometry import Rect
 from ovedit.io import autosave
@@ -376,7 +377,7 @@ def test_an_edit_takes_the_masks_in_hand_or_those_accepted_and_shown(
     idle()
     assert provider.calls[-1].request.phrase == "tree"  # type: ignore[union-attr]
     asked = len(provider.calls)
-    window.prompt.edit_requested.emit("restyle", "red", 1, 0)
+    window.prompt.edit_requested.emit("restyle", "red", 1, 0, "")
     assert window.prompt.message == "No mask is chosen. Click one in the class masks."
     assert len(provider.calls) == asked
 
@@ -420,11 +421,15 @@ def test_brush_colours_swap(window: MainWindow):
 def test_preferences_change_the_settings(window: MainWindow, monkeypatch: MonkeyPatch):
     def choose(dialog: PreferencesDialog) -> int:
         dialog.motion.setChecked(True)
+        dialog.offline.setChecked(True)
+        dialog.device.setCurrentIndex(dialog.device.findData("cpu"))
         return 1
 
     monkeypatch.setattr(PreferencesDialog, "exec", choose)
     edit.preferences(window.context)
-    assert window.session.settings.reduced_motion
+    kept = settings.load()
+    assert kept == window.session.settings
+    assert (kept.reduced_motion, kept.offline, kept.device) == (True, True, "cpu")
     assert window.session.settings.engine == "fake"
 
 

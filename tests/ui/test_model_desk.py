@@ -4,8 +4,8 @@ import threading
 from collections.abc import Callable
 
 import pytest
-from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QMenu, QPushButton
+from PySide6.QtCore import Qt, QTimer
+from PySide6.QtWidgets import QApplication, QMenu, QMessageBox, QPushButton
 from pytestqt.qtbot import QtBot
 
 from ovedit.engine.library import MemoryState, Resident
@@ -190,6 +190,28 @@ def test_models_are_kept_and_unloaded_from_the_status_row(
     large.actions()[1].trigger()
     menu.actions()[3].trigger()
     assert memory.asked == [("pin", "tiny", True), ("unload", "large"), ("unload", None)]
+
+
+def test_a_model_leaves_the_memory_before_its_files_go(
+    memory: ScriptedMemory, qtbot: QtBot, dark: Theme
+) -> None:
+    window = window_on(memory, qtbot)
+    library = window.model_desk.downloads._worker._library
+    assert isinstance(library, ScriptedLibrary)
+    library.bytes_of["tiny"] = CHUNKS
+    window.model_desk.show("tiny")
+    dialog = dialog_of(window)
+    qtbot.waitUntil(lambda: dialog.detail.remove.isVisible())
+
+    def agree() -> None:
+        box = QApplication.activeModalWidget()
+        assert isinstance(box, QMessageBox)
+        qtbot.mouseClick(next(b for b in box.buttons() if b.text() == "Remove"), LEFT)
+
+    QTimer.singleShot(0, agree)
+    qtbot.mouseClick(dialog.detail.remove, LEFT)
+    qtbot.waitUntil(lambda: library.asked == ["remove tiny"])
+    assert memory.asked == [("unload", "tiny")]
 
 
 def test_memory_in_words() -> None:

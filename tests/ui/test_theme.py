@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QPalette
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QFileDialog, QToolButton
 from pytestqt.qtbot import QtBot
 
 from ovedit.ui import theme as themes
@@ -97,3 +97,24 @@ def test_text_is_13_px_with_figures_of_one_width(qapp: QApplication, dark: Theme
     font = themes.text_font(qapp.font())
     assert font.pixelSize() == 13
     assert font.featureValue(themes.QFont.Tag("tnum")) == 1
+
+
+@BOTH
+def test_the_arrows_of_qts_own_file_dialog_are_legible(
+    qapp: QApplication, qtbot: QtBot, dark: Theme, t: Tokens
+) -> None:
+    themes.apply(qapp, t.name)
+    dialog = QFileDialog()
+    dialog.setOption(QFileDialog.Option.DontUseNativeDialog)
+    qtbot.addWidget(dialog)
+    dialog.ensurePolished()
+    for name in ("backButton", "forwardButton", "toParentButton"):
+        button = dialog.findChild(QToolButton, name)
+        assert isinstance(button, QToolButton)
+        button.ensurePolished()
+        image = button.icon().pixmap(32, 32).toImage()
+        colours = [image.pixelColor(x, y) for x in range(32) for y in range(32)]
+        drawn = {colour.name() for colour in colours if colour.alpha() == 255}
+        assert drawn
+        for colour in drawn:
+            assert min(contrast(colour, back) for back in (t.panel, t.hover)) >= 3.0

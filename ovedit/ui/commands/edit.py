@@ -100,7 +100,9 @@ def go_to_edit(c: Context) -> None:
         line.focus()
 
 
-def apply_edit(c: Context, kind: str, words: str, variations: int = 1, seed: int = 0) -> None:
+def apply_edit(
+    c: Context, kind: str, words: str, variations: int = 1, seed: int = 0, negative: str = ""
+) -> None:
     """Remove, replace or restyle the masks in hand; without one, what is selected; without a
     selection, all masks that are accepted and shown.
     """
@@ -112,7 +114,7 @@ def apply_edit(c: Context, kind: str, words: str, variations: int = 1, seed: int
             ids = (present[0].id,)
         if not ids and present:
             raise UsageError("No mask is chosen.", "Click one in the class masks.")
-    c.window.assistant.edit(EditKind(kind), words, ids, variations, seed)
+    c.window.assistant.edit(EditKind(kind), words, ids, variations, seed, negative)
 
 
 def escape(c: Context) -> None:

@@ -9,21 +9,48 @@ from ovedit.ui.dialogs.form import FormDialog
 from ovedit.ui.icons import app_icon
 from ovedit.ui.widgets.basics import label, rule
 
-LICENCES: tuple[tuple[str, str, str], ...] = (
-    ("Qt and PySide6", "LGPL-3.0", "https://www.qt.io/licensing"),
-    ("NumPy", "BSD-3-Clause", "https://numpy.org"),
-    ("OpenCV", "Apache-2.0", "https://opencv.org"),
-    ("Pillow", "MIT-CMU", "https://python-pillow.github.io"),
-    ("Numba", "BSD-2-Clause", "https://numba.pydata.org"),
-    ("platformdirs", "MIT", "https://platformdirs.readthedocs.io"),
-    ("Tomli-W", "MIT", "https://github.com/hukkin/tomli-w"),
-    ("PyTorch and torchvision", "BSD-3-Clause", "https://pytorch.org"),
-    ("OpenCLIP", "MIT", "https://github.com/mlfoundations/open_clip"),
-    ("SAM 2", "Apache-2.0", "https://github.com/facebookresearch/sam2"),
-    ("Diffusers, Transformers, Accelerate", "Apache-2.0", "https://huggingface.co"),
-    ("XKCD colour names", "CC0-1.0", "https://xkcd.com/color/rgb"),
+LICENCES: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
+    ("Qt and PySide6", "LGPL-3.0", "https://www.qt.io/licensing", ("PySide6-Essentials",)),
+    ("NumPy", "BSD-3-Clause", "https://numpy.org", ("numpy",)),
+    ("OpenCV", "Apache-2.0", "https://opencv.org", ("opencv-contrib-python-headless",)),
+    ("Pillow", "MIT-CMU", "https://python-pillow.github.io", ("pillow",)),
+    ("Numba", "BSD-2-Clause", "https://numba.pydata.org", ("numba",)),
+    ("LZ4", "BSD-3-Clause", "https://github.com/python-lz4/python-lz4", ("lz4",)),
+    (
+        "platformdirs, filelock",
+        "MIT",
+        "https://github.com/tox-dev",
+        ("platformdirs", "filelock"),
+    ),
+    ("Tomli-W", "MIT", "https://github.com/hukkin/tomli-w", ("tomli-w",)),
+    ("psutil", "BSD-3-Clause", "https://github.com/giampaolo/psutil", ("psutil",)),
+    (
+        "PyTorch and torchvision",
+        "BSD-3-Clause",
+        "https://pytorch.org",
+        ("torch", "torchvision"),
+    ),
+    ("OpenCLIP", "MIT", "https://github.com/mlfoundations/open_clip", ("open_clip_torch",)),
+    ("SAM 2", "Apache-2.0", "https://github.com/facebookresearch/sam2", ("sam2",)),
+    (
+        "Diffusers, Transformers, PEFT",
+        "Apache-2.0",
+        "https://huggingface.co/docs",
+        ("diffusers", "transformers", "peft"),
+    ),
+    (
+        "Accelerate, Safetensors, Hub client",
+        "Apache-2.0",
+        "https://github.com/huggingface",
+        ("accelerate", "safetensors", "huggingface_hub"),
+    ),
+    ("HTTPX2", "BSD-3-Clause", "https://github.com/pydantic/httpx2", ("httpx2",)),
+    ("ONNX Runtime", "MIT", "https://onnxruntime.ai", ("onnxruntime",)),
+    ("Hydra", "MIT", "https://hydra.cc", ("hydra-core",)),
+    ("OmegaConf", "BSD-3-Clause", "https://github.com/omry/omegaconf", ("omegaconf",)),
+    ("XKCD colour names", "CC0-1.0", "https://xkcd.com/color/rgb", ()),
 )
-"""Name, licence and address of the libraries that OVEdit is built on."""
+"""Name, licence and address of what OVEdit is built on, and the distributions that it comes as."""
 
 _QT_NOTE = (
     "Qt and PySide6 are used unchanged, as shared libraries, under the GNU Lesser General Public "
@@ -57,7 +84,7 @@ class AboutDialog(FormDialog):
         self.column.addWidget(label("Built on", "heading"))
         form = self.form()
         form.setVerticalSpacing(6)
-        for name, licence, address in LICENCES:
+        for name, licence, address, _ in LICENCES:
             link = self._rich(
                 f'{licence} · <a href="{address}">{address.removeprefix("https://")}</a>'
             )

@@ -1,9 +1,10 @@
-"""Preferences: theme, undo memory, autosave, engine and preset."""
+"""Preferences: theme, undo memory, autosave, engine and preset, where models run."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QDialogButtonBox, QWidget
@@ -13,6 +14,9 @@ from ovedit.ui.theme import ThemeChoice
 from ovedit.ui.widgets.basics import label, rule
 from ovedit.ui.widgets.buttons import CheckBox, ComboBox
 from ovedit.ui.widgets.slider import LabelledSlider
+from ovedit.units import size_text
+
+Device = Literal["auto", "cuda", "mps", "xpu", "cpu"]
 
 _THEMES: tuple[tuple[ThemeChoice, str], ...] = (
     ("system", "As the system"),
@@ -26,12 +30,23 @@ _PRESETS = (
     ("balanced", "Balanced"),
     ("quality", "Quality"),
 )
+_DEVICES: tuple[tuple[Device, str], ...] = (
+    ("auto", "Automatic"),
+    ("cuda", "NVIDIA (CUDA)"),
+    ("mps", "Apple (MPS)"),
+    ("xpu", "Intel (XPU)"),
+    ("cpu", "Processor"),
+)
+_MODEL_MEMORY = (
+    (0, "Automatic"),
+    *((size * 10**9, f"{size} GB") for size in (2, 4, 6, 8, 12, 16, 24)),
+)
 
 
 @dataclass(frozen=True)
 class Preferences:
     """What the dialog asks. history_mb is in millions of bytes; autosave_seconds 0 means off;
-    overlay_opacity is in [0, 1]; engine is an engine's name.
+    overlay_opacity is in [0, 1]; engine is an engine's name; model_memory is in bytes, 0 automatic.
     """
 
     theme: ThemeChoice = "system"
@@ -41,6 +56,9 @@ class Preferences:
     autosave_seconds: int = 60
     engine: str = "basic"
     preset: str = "balanced"
+    device: Device = "auto"
+    model_memory: int = 0
+    offline: bool = False
 
 
 class PreferencesDialog(FormDialog):
@@ -77,6 +95,15 @@ class PreferencesDialog(FormDialog):
         self.autosave = self._combo("Autosave", autosaves, preferences.autosave_seconds)
         self.engine = self._combo("Engine", engines, preferences.engine)
         self.preset = self._combo("Preset", _PRESETS, preferences.preset)
+        self.device = self._combo("Models run on", _DEVICES, preferences.device)
+        memory = _MODEL_MEMORY
+        if preferences.model_memory not in dict(memory):
+            own = (preferences.model_memory, size_text(preferences.model_memory))
+            memory = tuple(sorted((*memory, own)))
+        self.model_memory = self._combo("Memory for models", memory, preferences.model_memory)
+        self.offline = CheckBox("Stay offline")
+        self.offline.setToolTip("No downloads, even when asked")
+        self.offline.setChecked(preferences.offline)
 
         sections: tuple[tuple[str, tuple[tuple[str, QWidget], ...]], ...] = (
             (
@@ -87,6 +114,15 @@ class PreferencesDialog(FormDialog):
             (
                 "Engine",
                 (("Engine", self.engine), ("Preset", self.preset)),
+            ),
+            (
+                "Models",
+                (
+                    ("Models run on", self.device),
+                    ("Memory for models", self.model_memory),
+                    ("", self.offline),
+                    ("", label("These take effect when OVEdit starts.", "dim")),
+                ),
             ),
         )
         for place, (title, rows) in enumerate(sections):
@@ -126,6 +162,9 @@ class PreferencesDialog(FormDialog):
             autosave_seconds=self.autosave.currentData(),
             engine=self.engine.currentData(),
             preset=self.preset.currentData(),
+            device=self.device.currentData(),
+            model_memory=self.model_memory.currentData(),
+            offline=self.offline.isChecked(),
         )
 
     def reject(self) -> None:

@@ -57,8 +57,8 @@ class PromptCard(QFrame):
 
     Signals:
         select_requested(str): find what the phrase names.
-        edit_requested(str, str, int, int): remove, replace or restyle; the words; how many
-            variations; the seed.
+        edit_requested(str, str, int, int, str): remove, replace or restyle; the words; how many
+            variations; the seed; the negative prompt.
         cancel_requested(): stop the running job.
         message_action(str): the key of a button of the message.
         engines_requested(): the person wants a better engine.
@@ -67,7 +67,7 @@ class PromptCard(QFrame):
     """
 
     select_requested = Signal(str)
-    edit_requested = Signal(str, str, int, int)
+    edit_requested = Signal(str, str, int, int, str)
     cancel_requested = Signal()
     message_action = Signal(str)
     engines_requested = Signal()
@@ -268,7 +268,7 @@ class PromptCard(QFrame):
         if words:
             self._remember(self.words)
         self.clear_message()
-        self.edit_requested.emit(kind, words, line.variations, line.seed)
+        self.edit_requested.emit(kind, words, line.variations, line.seed, line.negative_prompt)
 
     def _remember(self, field: HistoryField) -> None:
         if field.remember():

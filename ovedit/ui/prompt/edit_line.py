@@ -24,7 +24,7 @@ _NAMES = {"replace": "What should be there", "restyle": "How it should look"}
 
 
 class EditLine(QWidget):
-    """What to do, the words for it, how many variations, the seed, and Apply.
+    """What to do, the words for it, Apply; in a menu how many variations, the seed, what to avoid.
 
     Signals: applied() by Apply or Enter, where it can be; changed() after something was chosen.
     """
@@ -75,6 +75,10 @@ class EditLine(QWidget):
         seed = QWidgetAction(menu)
         seed.setDefaultWidget(self._build_seed())
         menu.addAction(seed)
+        self._negative = QWidgetAction(menu)
+        self._negative.setDefaultWidget(self._build_negative(menu))
+        self._negative.setVisible(False)
+        menu.addAction(self._negative)
         return menu
 
     def _build_seed(self) -> QWidget:
@@ -83,14 +87,15 @@ class EditLine(QWidget):
         self.seed_field.setToolTip("The same seed gives the same result")
         another = IconButton("vary", "Another seed")
         another.clicked.connect(lambda: self.set_seed(secrets.randbelow(MAX_SEED + 1)))
-        line = QWidget()
-        layout = QHBoxLayout(line)
-        layout.setContentsMargins(12, 2, 8, 2)
-        layout.setSpacing(8)
-        layout.addWidget(label("Seed", "dim"))
-        layout.addWidget(self.seed_field, 1)
-        layout.addWidget(another)
-        return line
+        return _menu_line("Seed", self.seed_field, another)
+
+    def _build_negative(self, menu: QMenu) -> QWidget:
+        self.negative_field = HistoryField("What to avoid", "for example text, people")
+        self.negative_field.setToolTip("What the result should not show (negative prompt)")
+        self.negative_field.textChanged.connect(self.changed)
+        for leaves in (self.negative_field.entered, self.negative_field.escape):
+            leaves.connect(menu.close)
+        return _menu_line("Avoid", self.negative_field)
 
     @property
     def edit_words(self) -> str:
@@ -106,6 +111,16 @@ class EditLine(QWidget):
     def seed(self) -> int:
         """What the engine's random choices begin with."""
         return int(self.seed_field.value)
+
+    @property
+    def negative_prompt(self) -> str:
+        """What the result should not show; empty where the engine does not heed it."""
+        return self.negative_field.text().strip() if self._negative.isVisible() else ""
+
+    def set_uses_negative(self, uses: bool) -> None:
+        """Whether the engine heeds a negative prompt: shows or hides its field."""
+        self._negative.setVisible(uses)
+        self.changed.emit()
 
     def set_seed(self, seed: int) -> None:
         """Let the engine's random choices begin with this."""
@@ -148,6 +163,8 @@ class EditLine(QWidget):
             self.variations_button.setText(text)
             self.variations_button.updateGeometry()
         self.variations_button.setAccessibleName(f"Variations: {count}")
+        avoided = self.negative_prompt
+        self.variations_button.setToolTip(f"Avoids: {avoided}" if avoided else "")
         for action in self._counts.actions():
             action.setChecked(action.data() == count)
 
@@ -164,3 +181,19 @@ class EditLine(QWidget):
             self.words.setPlaceholderText(_PLACEHOLDERS[kind])
             self.words.setAccessibleName(_NAMES[kind])
         self.changed.emit()
+
+
+def _menu_line(name: str, *fields: QWidget) -> QWidget:
+    """A named field in a menu, and what belongs to it."""
+    line = QWidget()
+    layout = QHBoxLayout(line)
+    layout.setContentsMargins(12, 2, 8, 2)
+    layout.setSpacing(8)
+    words = label(name, "dim")
+    words.setMinimumWidth(words.fontMetrics().horizontalAdvance("Avoid"))
+    layout.addWidget(words)
+    first, *others = fields
+    layout.addWidget(first, 1)
+    for field in others:
+        layout.addWidget(field)
+    return line

@@ -27,6 +27,11 @@ class Pen:
     alt: bool = False
     ctrl: bool = False
 
+    @property
+    def takes_away(self) -> bool:
+        """Whether Ctrl or Alt is held: some desktops keep Alt for moving the window."""
+        return self.ctrl or self.alt
+
 
 @dataclass
 class ToolOptions:

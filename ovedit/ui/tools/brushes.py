@@ -16,10 +16,7 @@ from ovedit.ui.tools.base import PaintTarget, Pen, Tool, hidden_target, paint_ta
 
 
 class BrushTool(Tool):
-    """Adds to the mask, or paints the layer. Shift draws straight lines.
-
-    Ctrl or Alt takes away instead: some desktops move the window with Alt.
-    """
+    """Adds to the mask, or paints the layer. Shift draws straight lines; Ctrl or Alt takes away."""
 
     name = "brush"
     title = "Brush"
@@ -56,7 +53,7 @@ class BrushTool(Tool):
         if hidden and not self.host.quick_mask:
             self.host.say(DocumentError(f"“{hidden}” is hidden.", "Show it to paint on it."))
             return
-        self._subtracts = self._erases or options.subtract or pen.alt or pen.ctrl
+        self._subtracts = self._erases or options.subtract or pen.takes_away
         name = self.heading if not self._subtracts else self.heading.replace("brush", "eraser")
         tip = BrushTip(options.size, options.hardness, options.opacity)
         self._transaction = transaction = document.begin(name)

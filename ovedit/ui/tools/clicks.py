@@ -13,7 +13,7 @@ from ovedit.ui.tools.shapes import RectangleTool
 
 
 class ClickTool(Tool):
-    """Clicks say "this belongs"; with Alt, "this does not".
+    """Clicks say "this belongs"; with Ctrl or Alt, "this does not".
 
     Clicks on one mask add up; another current mask, or Esc, starts anew.
     """
@@ -22,7 +22,7 @@ class ClickTool(Tool):
     title = "Click to select"
     icon = "point-add"
     shortcut = "S"
-    hint = "Click what belongs to it, Alt-click what does not"
+    hint = "Click what belongs to it; Ctrl- or Alt-click what does not"
     cursor = Qt.CursorShape.CrossCursor
     uses = frozenset({"subtract"})
 
@@ -38,7 +38,7 @@ class ClickTool(Tool):
             self._points = []
         if not document.size.rect.contains(Rect(int(pen.x), int(pen.y), 1, 1)):
             return
-        positive = not (pen.alt or self.host.options.subtract)
+        positive = not (pen.takes_away or self.host.options.subtract)
         self._points.append(Point(pen.x, pen.y, positive))
         self.host.segment_points(tuple(self._points), None)
 

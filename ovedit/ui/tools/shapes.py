@@ -46,7 +46,7 @@ def _shape(document: Document) -> tuple[int, int]:
 
 
 class AreaTool(Tool):
-    """Base of the tools that make an area: Shift adds, Alt subtracts, both together intersect.
+    """Base of the tools that make an area: Shift adds, Ctrl or Alt subtracts, both intersect.
 
     On a mask the plain gesture adds; on the selection it replaces.
     """
@@ -61,9 +61,9 @@ class AreaTool(Tool):
 
     def how(self, pen: Pen) -> Combine:
         """What the keys held at the press mean."""
-        if pen.shift and pen.alt:
+        if pen.shift and pen.takes_away:
             return Combine.INTERSECT
-        if pen.alt or (self.host.options.subtract and not pen.shift):
+        if pen.takes_away or (self.host.options.subtract and not pen.shift):
             return Combine.SUBTRACT
         if pen.shift or self.host.document.current_masks:
             return Combine.UNION
@@ -81,7 +81,7 @@ class LassoTool(AreaTool):
     title = "Lasso"
     icon = "lasso"
     shortcut = "L"
-    hint = "Draw around an area; Shift adds, Alt subtracts"
+    hint = "Draw around an area; Shift adds, Ctrl or Alt subtracts"
 
     def __init__(self, host: ToolHost) -> None:
         super().__init__(host)
@@ -134,7 +134,7 @@ class RectangleTool(LassoTool):
     title = "Rectangle"
     icon = "rect-select"
     shortcut = "M"
-    hint = "Drag a rectangle; Shift adds, Alt subtracts"
+    hint = "Drag a rectangle; Shift adds, Ctrl or Alt subtracts"
 
     def drag(self, pen: Pen) -> None:
         """Move the far corner."""
@@ -189,7 +189,7 @@ class WandTool(AreaTool):
     title = "Magic wand"
     icon = "wand"
     shortcut = "W"
-    hint = "Click a colour; Shift adds, Alt subtracts"
+    hint = "Click a colour; Shift adds, Ctrl or Alt subtracts"
     uses = frozenset({"subtract", "tolerance", "contiguous"})
 
     def press(self, pen: Pen) -> None:

@@ -111,18 +111,18 @@ class PanTool(Tool):
 
 
 class ZoomTool(Tool):
-    """Zooms at the click; Alt zooms out."""
+    """Zooms at the click; Ctrl or Alt zooms out."""
 
     name = "zoom"
     title = "Zoom"
     icon = "zoom"
     shortcut = "Z"
-    hint = "Click to zoom in, Alt-click to zoom out"
+    hint = "Click to zoom in, Ctrl- or Alt-click to zoom out"
     cursor = Qt.CursorShape.PointingHandCursor
 
     def release(self, pen: Pen) -> None:
         """One step in or out."""
-        self.host.zoom_step(-1 if pen.alt else 1, pen.at)
+        self.host.zoom_step(-1 if pen.takes_away else 1, pen.at)
 
 
 class PickerTool(Tool):

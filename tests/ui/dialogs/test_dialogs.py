@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import re
+import tomllib
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from PySide6.QtCore import QPoint, Qt
@@ -22,6 +25,7 @@ from ovedit.ui.widgets.buttons import IconButton
 from ovedit.ui.widgets.slider import NumberField
 
 LEFT = Qt.MouseButton.LeftButton
+ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture
@@ -188,15 +192,18 @@ def test_without_camera_data_there_is_none_to_keep(show) -> None:
 
 
 def test_preferences_come_back_as_they_went_in(show) -> None:
-    given = Preferences("light", True, 0.5, 2000, 300, "clip", "quality")
+    given = Preferences(
+        "light", True, 0.5, 2000, 300, "clip", "quality", "xpu", 6_000_000_000, True
+    )
     dialog = PreferencesDialog(given, [("basic", "Basic"), ("clip", "CLIP + SAM 2")])
     show(dialog)
     assert dialog.preferences == given
 
 
 def test_values_between_the_usual_ones_are_kept(show) -> None:
-    given = Preferences(history_mb=777, autosave_seconds=45)
+    given = Preferences(history_mb=777, autosave_seconds=45, model_memory=5_500_000_000)
     dialog = PreferencesDialog(given)
+    assert dialog.model_memory.currentText() == "5.5 GB"
     show(dialog)
     assert dialog.preferences == given
 
@@ -211,6 +218,17 @@ def test_a_theme_shows_at_once_and_goes_back_on_cancel(show, qtbot: QtBot) -> No
     qtbot.mouseClick(_button(dialog, "Cancel"), LEFT)
     assert seen == ["light", "dark"]
     assert dialog.result() == QDialog.DialogCode.Rejected
+
+
+def test_where_models_run_is_chosen(show, qtbot: QtBot) -> None:
+    dialog = PreferencesDialog(Preferences())
+    show(dialog)
+    qtbot.keyClick(dialog.device, Qt.Key.Key_End)
+    for _ in range(2):
+        qtbot.keyClick(dialog.model_memory, Qt.Key.Key_Down)
+    qtbot.keyClick(dialog.offline, Qt.Key.Key_Space)
+    qtbot.mouseClick(_button(dialog, "Save"), LEFT)
+    assert dialog.preferences == Preferences(device="cpu", model_memory=4_000_000_000, offline=True)
 
 
 def test_a_saved_theme_stays(show, qtbot: QtBot) -> None:
@@ -307,9 +325,15 @@ def test_about_names_version_and_licences(show, qtbot: QtBot) -> None:
     words = " ".join(label.text() for label in dialog.findChildren(QLabel))
     assert "1.2.3" in words and "Apache License 2.0" in words
     assert "LGPL-3.0" in words and "replace them with your own builds" in words
-    assert all(name in words for name, _licence, _address in LICENCES)
+    assert all(name in words for name, *_ in LICENCES)
     qtbot.keyClick(dialog, Qt.Key.Key_Escape)
     assert not dialog.isVisible()
+
+
+def test_about_names_everything_that_ovedit_depends_on() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    wanted = {re.match(r"[\w.-]+", line)[0] for line in project["dependencies"]}  # type: ignore[index]
+    assert {each for *_, distributions in LICENCES for each in distributions} == wanted
 
 
 # ── New ─────────────────────────────────────────────────────────────────────────────────────────

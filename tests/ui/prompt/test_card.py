@@ -105,7 +105,7 @@ def test_replace_asks_with_words_and_variations(card: PromptCard, qtbot: QtBot) 
     _type(qtbot, card.words, "metal bench")
     with qtbot.waitSignal(card.edit_requested) as asked:
         qtbot.keyClick(card.words, Qt.Key.Key_Return)
-    assert asked.args == ["replace", "metal bench", 4, 0]
+    assert asked.args == ["replace", "metal bench", 4, 0, ""]
 
 
 def test_remove_needs_no_words(card: PromptCard, qtbot: QtBot) -> None:
@@ -115,7 +115,7 @@ def test_remove_needs_no_words(card: PromptCard, qtbot: QtBot) -> None:
     assert not card.words.isVisible()
     with qtbot.waitSignal(card.edit_requested) as asked:
         qtbot.mouseClick(card.apply_button, Qt.MouseButton.LeftButton)
-    assert asked.args == ["remove", "", 1, 0]
+    assert asked.args == ["remove", "", 1, 0, ""]
 
 
 def test_the_kinds_are_walked_with_the_arrow_keys(card: PromptCard, qtbot: QtBot) -> None:
@@ -160,11 +160,36 @@ def test_the_menu_holds_the_seed(card: PromptCard, qtbot: QtBot) -> None:
     qtbot.keyClick(card.edit_line.seed_field, Qt.Key.Key_Return)
     with qtbot.waitSignal(card.edit_requested) as asked:
         card.apply_button.click()
-    assert asked.args == ["remove", "", 1, 7]
+    assert asked.args == ["remove", "", 1, 7, ""]
     another = next(b for b in menu.findChildren(QAbstractButton) if b.toolTip() == "Another seed")
     qtbot.mouseClick(another, Qt.MouseButton.LeftButton)
     assert card.edit_line.seed != 7
     menu.close()
+
+
+def test_the_menu_asks_what_to_avoid_where_the_engine_heeds_it(
+    card: PromptCard, qtbot: QtBot
+) -> None:
+    card.set_can_edit(True)
+    line = card.edit_line
+    menu = line.variations_button.menu()
+    assert menu is not None
+    menu.popup(card.mapToGlobal(QPoint(0, 0)))
+    assert line.seed_field.isVisible() and not line.negative_field.isVisible()
+    menu.close()
+    line.set_uses_negative(True)
+    menu.popup(card.mapToGlobal(QPoint(0, 0)))
+    assert line.negative_field.isVisible()
+    _type(qtbot, line.negative_field, " people, text ")
+    assert line.variations_button.toolTip() == "Avoids: people, text"
+    qtbot.keyClick(line.negative_field, Qt.Key.Key_Return)
+    assert not menu.isVisible()
+    line.set_edit("remove", "")
+    for uses, avoided in ((True, "people, text"), (False, "")):
+        line.set_uses_negative(uses)
+        with qtbot.waitSignal(card.edit_requested) as asked:
+            qtbot.mouseClick(card.apply_button, Qt.MouseButton.LeftButton)
+        assert asked.args == ["remove", "", 1, 0, avoided]
 
 
 def test_up_and_down_walk_the_history_and_come_back(card: PromptCard, qtbot: QtBot) -> None:

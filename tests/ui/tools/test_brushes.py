@@ -10,7 +10,7 @@ from ovedit.document import SELECTION, Document, Surface, pixels_of
 from ovedit.geometry import Size
 from ovedit.ui.tools import Tool
 from ovedit.ui.tools.brushes import BrushTool, EraserTool
-from tests.ui.canvas.scenes import ALT, SHIFT, coverage, document_of, picture
+from tests.ui.canvas.scenes import ALT, CTRL, SHIFT, coverage, document_of, picture
 from tests.ui.tools.conftest import Bench
 
 SIZE = Size(300, 240)
@@ -87,7 +87,7 @@ def test_a_shift_line_does_not_come_from_another_mask(bench: Make) -> None:
     assert not coverage(b.document, 1)[60:160, 20].any()
 
 
-@pytest.mark.parametrize("key", [ALT, Qt.KeyboardModifier.ControlModifier], ids=["alt", "ctrl"])
+@pytest.mark.parametrize("key", [ALT, CTRL], ids=["alt", "ctrl"])
 def test_a_key_takes_away(bench: Make, key: Qt.KeyboardModifier) -> None:
     b = bench(BrushTool, with_mask(document_of(SIZE, masks=1)))
     assert coverage(b.document)[120, 150] == 255

@@ -14,18 +14,21 @@ from ovedit.geometry import Rect, Size
 from ovedit.ui.tools import TOOLS, Tool
 from ovedit.ui.tools.clicks import BoxTool, ClickTool
 from ovedit.ui.tools.viewing import MoveTool, PanTool, PickerTool, ZoomTool
-from tests.ui.canvas.scenes import ALT, SHIFT, document_of, picture
+from tests.ui.canvas.scenes import ALT, CTRL, NO_KEYS, SHIFT, document_of, picture
 from tests.ui.tools.conftest import Bench
 
 SIZE = Size(200, 160)
 Make = Callable[[type[Tool], Document], Bench]
 
 
-def test_clicks_add_up_and_alt_says_what_does_not_belong(bench: Make) -> None:
+@pytest.mark.parametrize("key", [ALT, CTRL], ids=["alt", "ctrl"])
+def test_clicks_add_up_and_a_key_says_what_does_not_belong(
+    bench: Make, key: Qt.KeyboardModifier
+) -> None:
     b = bench(ClickTool, document_of(SIZE))
     bare = picture(b.canvas)
     b.hands.click(40, 50)
-    b.hands.click(90, 100, ALT)
+    b.hands.click(90, 100, key)
     first, second = Point(40, 50, True), Point(90, 100, False)
     assert b.host.asked == [((first,), None), ((first, second), None)]
     assert not np.array_equal(picture(b.canvas), bare), "the clicks are not seen"
@@ -124,11 +127,15 @@ def test_the_pan_tool_moves_the_view(bench: Make) -> None:
     b.hands.release(50, 50)
 
 
-@pytest.mark.parametrize(("alt", "zoom"), [(False, 1.5), (True, 2 / 3)])
-def test_the_zoom_tool_zooms_at_the_click(bench: Make, alt: bool, zoom: float) -> None:
+@pytest.mark.parametrize(
+    ("key", "zoom"), [(NO_KEYS, 1.5), (ALT, 2 / 3), (CTRL, 2 / 3)], ids=["plain", "alt", "ctrl"]
+)
+def test_the_zoom_tool_zooms_at_the_click(
+    bench: Make, key: Qt.KeyboardModifier, zoom: float
+) -> None:
     b = bench(ZoomTool, document_of(SIZE))
     at = b.hands.at(80, 60)
-    b.hands.click(80, 60, *([ALT] if alt else []))
+    b.hands.click(80, 60, key)
     assert b.canvas.view.zoom == pytest.approx(zoom)
     now = b.canvas.widget_point(80, 60)
     assert (now.x(), now.y()) == pytest.approx((at.x(), at.y()), abs=1)

@@ -10,7 +10,7 @@ from ovedit.document import Document
 from ovedit.geometry import Rect, Size
 from ovedit.ui.tools import Tool
 from ovedit.ui.tools.shapes import LassoTool, RectangleTool, WandTool
-from tests.ui.canvas.scenes import ALT, NO_KEYS, SHIFT, coverage, document_of, picture
+from tests.ui.canvas.scenes import ALT, CTRL, NO_KEYS, SHIFT, coverage, document_of, picture
 from tests.ui.tools.conftest import Bench
 
 SIZE = Size(200, 160)
@@ -48,7 +48,9 @@ CASES = [
     (NO_KEYS, solid(SECOND), solid(FIRST) | solid(SECOND)),
     (SHIFT, solid(FIRST) | solid(SECOND), solid(FIRST) | solid(SECOND)),
     (ALT, solid(FIRST) & ~solid(SECOND), solid(FIRST) & ~solid(SECOND)),
+    (CTRL, solid(FIRST) & ~solid(SECOND), solid(FIRST) & ~solid(SECOND)),
     (SHIFT | ALT, solid(FIRST) & solid(SECOND), solid(FIRST) & solid(SECOND)),
+    (SHIFT | CTRL, solid(FIRST) & solid(SECOND), solid(FIRST) & solid(SECOND)),
 ]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from PySide6.QtCore import QSize
+from PySide6.QtCore import QSize, Signal
 from PySide6.QtWidgets import (
     QDialog,
     QFileDialog,
@@ -37,8 +37,11 @@ _ORDER = tuple(Task)
 class ModelsDialog(QDialog):
     """What there is to download, what it costs and what is here; stays open beside the window.
 
-    downloads: does the work; closing the dialog stops nothing of it.
+    downloads: does the work; closing the dialog stops nothing of it. removing(str): a model's files
+    are about to go, so nothing may hold them.
     """
+
+    removing = Signal(str)
 
     def __init__(
         self,
@@ -201,6 +204,7 @@ class ModelsDialog(QDialog):
         box.addButton("Keep", QMessageBox.ButtonRole.RejectRole)
         box.exec()
         if box.clickedButton() is remove:
+            self.removing.emit(model_id)
             self._downloads.remove(model_id)
 
     def _add_folder(self) -> None:
