@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import argparse
+from functools import partial
 from typing import NoReturn
 
 from ovedit import __version__
 from ovedit.cli.models import add_models
 
 PRESETS = ("fast", "balanced", "quality")
+SHORTCUTS = {
+    "method": "how a selecting engine reads CLIP, for example sclip or corrclip",
+    "refine": "how it finds sharp edges, for example sam2-vote or none",
+    "layers": "the blocks of CLIP that it brings together, for example 7,8,10,12",
+}
+"""Settings of engines that have an option of their own."""
 
 _EXAMPLES = """examples:
   ovedit select photo.jpg --prompt "wooden bench, tree" --overlay seen.png
@@ -154,6 +161,15 @@ def _add_engine(parser: argparse.ArgumentParser) -> None:
         metavar="KEY=VALUE",
         help="a setting of the engine; may be given several times",
     )
+    for name, what in SHORTCUTS.items():
+        group.add_argument(
+            f"--{name}",
+            dest="options",
+            action="append",
+            type=partial(_setting, name),
+            metavar=name.upper(),
+            help=f"{what}; the same as --set {name}=...",
+        )
     group.add_argument("--quiet", "-q", action="store_true", help="no progress, no notes")
 
 
@@ -184,6 +200,10 @@ def _number(text: str, kind: type[int] | type[float]) -> float:
     except ValueError as e:
         wanted = "a whole number" if kind is int else "a number"
         raise argparse.ArgumentTypeError(f"{text!r} is not {wanted}") from e
+
+
+def _setting(name: str, text: str) -> tuple[str, str]:
+    return name, text.strip()
 
 
 def _key_value(text: str) -> tuple[str, str]:

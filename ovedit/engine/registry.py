@@ -30,7 +30,7 @@ from ovedit.engine.requests import (
     Result,
     SegmentRequest,
 )
-from ovedit.errors import CannotDoError, EngineMissingError
+from ovedit.errors import CannotDoError, EngineMissingError, UsageError
 from ovedit.settings import Settings
 from ovedit.units import size_text
 
@@ -73,9 +73,11 @@ class EngineRegistry:
         """Let the named engine answer.
 
         Raises `EngineMissingError` for a name not known or an engine not installed,
-        `CannotDoError` for a request that it is not made for, and what the engine raises.
+        `CannotDoError` for a request that it is not made for, `UsageError` for an option that it
+        does not have, and what the engine raises.
         """
         info = self._info(engine)
+        _check_options(info, request)
         cancel.check()
         match request:
             case SegmentRequest():
@@ -143,6 +145,17 @@ class EngineRegistry:
         others = [other.name for other in self.engines() if able(other) and other is not info]
         hint = f"Use one of these engines: {', '.join(others)}." if others else ""
         return CannotDoError(f'The engine "{info.name}" cannot {what}.', hint)
+
+
+def _check_options(info: EngineInfo, request: Request) -> None:
+    if info.settings is None:
+        return
+    for name in request.options:
+        if name not in info.settings:
+            known = f"Its settings are: {', '.join(info.settings)}." if info.settings else ""
+            raise UsageError(
+                f'The engine "{info.name}" has no setting "{name}".', known or "It has none."
+            )
 
 
 def _names(missing: Sequence[Missing]) -> str:

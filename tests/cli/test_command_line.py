@@ -107,12 +107,12 @@ def test_select_prints_json(photo, engine, capsys) -> None:
 
 def test_select_hands_its_options_to_the_engine(photo, engine) -> None:
     arguments = ["select", str(photo), "-p", "bench", "--top-k", "5", "--threshold", "0.4"]
-    arguments += ["--preset", "fast", "--set", "a=1", "--set", "b=x=y"]
+    arguments += ["--preset", "fast", "--set", "a=1", "--set", "b=x=y", "--method", "sclip"]
     assert main(arguments, provider=engine) == 0
     (request,) = engine.asked
     assert isinstance(request, SegmentRequest)
     assert (request.top_k, request.threshold, request.preset) == (5, 0.4, "fast")
-    assert request.options == {"a": "1", "b": "x=y"}
+    assert request.options == {"a": "1", "b": "x=y", "method": "sclip"}
 
 
 def test_select_says_where_guesses_are(photo, engine, capsys) -> None:

@@ -19,7 +19,7 @@ from ovedit.engine.requests import (
     SegmentRequest,
     SegmentResult,
 )
-from ovedit.errors import Cancelled, CannotDoError, EngineMissingError
+from ovedit.errors import Cancelled, CannotDoError, EngineMissingError, UsageError
 from tests.fake_library import CHUNKS, ScriptedLibrary
 
 IMAGE = np.zeros((4, 5, 4), np.uint8)
@@ -113,6 +113,18 @@ def test_what_an_engine_cannot_do_names_one_that_can(registry: EngineRegistry) -
     with pytest.raises(CannotDoError, match="clicks"):
         points = PointRequest(IMAGE, (Point(1, 1),))
         registry.answer("finder", points, silent, CancelToken())
+
+
+def test_a_setting_that_an_engine_does_not_have_is_told() -> None:
+    finder = EngineInfo("finder", "Finder", selects=True, settings=("depth",))
+    registry = EngineRegistry({finder: Finder, PAINTER: Painter})
+    request = SegmentRequest(IMAGE, ("bench",), options={"depth": "2"})
+    assert registry.answer("finder", request, silent, CancelToken())
+    request = SegmentRequest(IMAGE, ("bench",), options={"method": "sclip"})
+    with pytest.raises(UsageError, match=r'no setting "method". Its settings are: depth\.'):
+        registry.answer("finder", request, silent, CancelToken())
+    edited = EditRequest(EditKind.REMOVE, IMAGE, MASK, MASK, options={"anything": "1"})
+    assert registry.answer("painter", edited, silent, CancelToken()), "it says so itself"
 
 
 def test_a_cancelled_job_builds_nothing(registry: EngineRegistry) -> None:

@@ -30,6 +30,7 @@ class BasicEngine:
         selects=True,
         edits=frozenset(EditKind),
         keeps_shape=True,
+        settings=("strength",),
         good_at=(
             "Knows colours, materials, sky, grass, water, trees, places and sizes; removes and "
             "recolours."
