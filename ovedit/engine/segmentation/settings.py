@@ -129,6 +129,13 @@ class SegmentationSettings:
     presence_threshold: float = knob(
         0.5, "presence under which a phrase is not found", "as likely there as not", 0, 1
     )
+    presence_rank: float = knob(
+        0.75,
+        "a phrase nearer to the whole picture than this share of everyday nouns may be in it",
+        "small things rank among the first quarter",
+        0,
+        1,
+    )
     threshold: float = knob(
         0.2, "probability at which a mask is cut", "the references: .1 to .4", 0, 1
     )
