@@ -164,6 +164,7 @@ QLabel[role="strong"] { font-weight: 600; }
 QFrame[role="rule"] { background: $line; border: 0; max-height: 1px; min-height: 1px; }
 QFrame[role="column"] { background: $line; border: 0; }
 QLabel[role="message"][kind="error"] { border-left-color: $bad; }
+QLabel:disabled, QLabel[role="dim"]:disabled { color: $disabled; }
 
 PanelHeader { background: $panel; }
 MasksPanel, LayersPanel, HistoryPanel, JobsPanel { background: $panel; }

@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QDialogButtonBox, QHBoxLayout, QLabel, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QDialogButtonBox,
+    QHBoxLayout,
+    QLabel,
+    QScrollArea,
+    QVBoxLayout,
+    QWidget,
+)
 
 from ovedit.ui.dialogs.form import FormDialog
 from ovedit.ui.icons import app_icon
@@ -52,6 +59,7 @@ LICENCES: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
 )
 """Name, licence and address of what OVEdit is built on, and the distributions that it comes as."""
 
+_LIST_HEIGHT, _SCROLL_BAR = 280, 18
 _QT_NOTE = (
     "Qt and PySide6 are used unchanged, as shared libraries, under the GNU Lesser General Public "
     "License 3: you may replace them with your own builds. Their source code is at "
@@ -82,23 +90,35 @@ class AboutDialog(FormDialog):
         self.column.addWidget(label("Apache License 2.0", "dim"))
         self.column.addWidget(rule())
         self.column.addWidget(label("Built on", "heading"))
+        libraries = QWidget()
         form = self.form()
         form.setVerticalSpacing(6)
+        form.setContentsMargins(0, 0, _SCROLL_BAR, 0)
+        libraries.setLayout(form)
         for name, licence, address, _ in LICENCES:
             link = self._rich(
                 f'{licence} · <a href="{address}">{address.removeprefix("https://")}</a>'
             )
             link.setAccessibleName(f"{name}, {licence}")
-            # Without it, a full column is squeezed until the descenders go.
-            link.setMinimumHeight(link.sizeHint().height())
+            # As tall as each other, or the two would not share a line.
             words = label(name)
-            # As tall as its link, or the two would not share a line.
-            words.setMinimumHeight(link.minimumHeight())
+            words.setMinimumHeight(link.sizeHint().height())
             form.addRow(words, link)
-        self.column.addLayout(form)
+        # So that the dialog fits on a small screen.
+        scrolled = QScrollArea()
+        scrolled.setAccessibleName("Built on")
+        scrolled.setFrameShape(QScrollArea.Shape.NoFrame)
+        scrolled.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        scrolled.setWidgetResizable(True)
+        scrolled.setWidget(libraries)
+        scrolled.setMinimumWidth(libraries.sizeHint().width())
+        scrolled.setFixedHeight(_LIST_HEIGHT)
+        self.column.addWidget(scrolled)
         note = self._rich(_QT_NOTE)
         note.setWordWrap(True)
-        note.setMinimumWidth(440)
+        note.setMinimumWidth(scrolled.minimumWidth())
+        # A full column would be squeezed otherwise.
+        note.setMinimumHeight(note.heightForWidth(note.minimumWidth()))
         self.column.addWidget(note)
         self.add_button("Close", QDialogButtonBox.ButtonRole.AcceptRole, default=True)
         self.finish()

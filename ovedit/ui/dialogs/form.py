@@ -17,7 +17,7 @@ from PySide6.QtWidgets import (
 
 from ovedit.ui.widgets.basics import label
 
-_LABEL_WIDTH = 116
+_LABEL_WIDTH = 124
 _FOCUS_BORDER = 1
 """Pixels by which the border of the default button grows with the focus, on each side."""
 

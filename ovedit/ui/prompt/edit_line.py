@@ -90,7 +90,7 @@ class EditLine(QWidget):
         return _menu_line("Seed", self.seed_field, another)
 
     def _build_negative(self, menu: QMenu) -> QWidget:
-        self.negative_field = HistoryField("What to avoid", "for example text, people")
+        self.negative_field = HistoryField("What to avoid", "for example text")
         self.negative_field.setToolTip("What the result should not show (negative prompt)")
         self.negative_field.textChanged.connect(self.changed)
         for leaves in (self.negative_field.entered, self.negative_field.escape):
