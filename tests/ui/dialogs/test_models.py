@@ -263,6 +263,8 @@ def test_a_model_asked_for_before_the_list_came_is_shown(
     dialog = ModelsDialog(downloads)
     qtbot.addWidget(dialog)
     dialog.show_model("painter")
+    dialog.show()
+    assert not any(b.isVisible() for b in dialog.detail.findChildren(QPushButton))
     qtbot.waitUntil(lambda: dialog.detail.model_id == "painter")
     assert dialog.list.selected == ("painter",)
 

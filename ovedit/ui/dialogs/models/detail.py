@@ -84,6 +84,8 @@ class ModelDetail(QWidget):
         self.open_folder = QPushButton("Open folder")
         self.remove = QPushButton("Remove")
         self._lay_out()
+        # Nothing can be done before a model is shown.
+        self._foot.hide()
         self.get.clicked.connect(lambda: self._ask(self.get_wanted))
         self.stop.clicked.connect(lambda: self._ask(self.stop_wanted))
         self.discard.clicked.connect(lambda: self._ask(self.discard_wanted))
@@ -131,7 +133,8 @@ class ModelDetail(QWidget):
         buttons.addStretch(1)
         self.remove.setAutoDefault(False)
         buttons.addWidget(self.remove)
-        foot = QVBoxLayout()
+        self._foot = QWidget()
+        foot = QVBoxLayout(self._foot)
         foot.setContentsMargins(24, 12, 24, 14)
         foot.setSpacing(10)
         set_role(self._message, role="message")
@@ -143,7 +146,7 @@ class ModelDetail(QWidget):
         whole.setSpacing(0)
         whole.addWidget(scroll, 1)
         whole.addWidget(rule())
-        whole.addLayout(foot)
+        whole.addWidget(self._foot)
 
     def sizeHint(self) -> QSize:
         """Room for the facts without a scroll bar."""
@@ -190,6 +193,7 @@ class ModelDetail(QWidget):
         model, state, transfer = self._model, self._state, self._transfer
         if model is None or state is None:
             return
+        self._foot.show()
         own_folder = state.presence is Presence.READY and model.own
         idle, getting = transfer is None, transfer is not None and transfer.errand is Errand.GET
         ready = state.presence is Presence.READY
