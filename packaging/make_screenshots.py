@@ -30,6 +30,8 @@ def main() -> int:
     suffix = "" if options.scale == 1 else f"@{options.scale:g}x"
     with tempfile.TemporaryDirectory() as home:
         os.environ["OVEDIT_HOME"] = home
+        # Shown in the Models dialog: not a folder of whoever makes the pictures.
+        os.environ["HF_HOME"] = "/home/me/.cache/huggingface"
         for theme in ("dark", "light"):
             _tour(theme, options.out, suffix)
     return 0
@@ -38,11 +40,12 @@ def main() -> int:
 def _tour(theme_name: str, out: Path, suffix: str) -> None:
     from PySide6.QtCore import Qt
     from PySide6.QtTest import QTest
-    from PySide6.QtWidgets import QApplication
+    from PySide6.QtWidgets import QApplication, QWidget
 
     from ovedit import settings
     from ovedit.app import build_window
     from ovedit.ui import theme
+    from ovedit.ui.dialogs.models.dialog import ModelsDialog
 
     app = QApplication.instance() or QApplication([])
     assert isinstance(app, QApplication)
@@ -64,13 +67,17 @@ def _tour(theme_name: str, out: Path, suffix: str) -> None:
         until = time.monotonic() + seconds
         wait(lambda: time.monotonic() > until)
 
-    def shoot(name: str) -> None:
+    def shoot(name: str, of: QWidget) -> None:
         settle()
-        window.grab().save(str(out / f"{name}-{theme_name}{suffix}.jpg"), quality=93)
+        of.grab().save(str(out / f"{name}-{theme_name}{suffix}.jpg"), quality=93)
 
-    shoot("start")
     QTest.mouseClick(window.start.sample_button, Qt.MouseButton.LeftButton)
     wait(lambda: window.session.document is not None)
+    QTest.mouseClick(window.prompt.better_button, Qt.MouseButton.LeftButton)
+    models = window.findChild(ModelsDialog)
+    assert models is not None
+    shoot("models", models)
+    QTest.mouseClick(models.close_button, Qt.MouseButton.LeftButton)
     QTest.keyClicks(window, "/")
     QTest.keyClicks(window.prompt.phrase, "wooden bench, trees")
     QTest.keyClick(window.prompt.phrase, Qt.Key.Key_Return)
@@ -81,10 +88,10 @@ def _tour(theme_name: str, out: Path, suffix: str) -> None:
     window.prompt.clear_message()
     QTest.keyClicks(window.prompt.words, "metal bench")
     QTest.mouseMove(window.canvas, window.canvas.widget_point(1250, 900).toPoint())
-    shoot("select")
+    shoot("select", window)
     QTest.keyClick(window.prompt.words, Qt.Key.Key_Return)
     wait(lambda: len(document.layers) == 2)
-    shoot("replace")
+    shoot("replace", window)
     document.mark_saved()
     window.close()
     window.deleteLater()
