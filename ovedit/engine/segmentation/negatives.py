@@ -38,7 +38,7 @@ class Negatives:
 
 @dataclass(frozen=True, eq=False)
 class Nouns:
-    """How near a picture as a whole is to the nouns of the vocabulary.
+    """How near a picture as a whole is to each of some nouns.
 
     words: nearest first; cosines: (n,) in that order.
     """
@@ -53,17 +53,16 @@ class Nouns:
 
 def rank_nouns(
     overall: torch.Tensor,
+    words: Sequence[str],
     bank: TextBank,
-    vocabulary: Vocabulary,
     progress: Progress = silent,
     cancel: CancelToken | None = None,
 ) -> Nouns:
-    """The vocabulary by its nearness to a picture's overall embedding (c,)."""
-    embedded = bank.embed(vocabulary.words, PLAIN, progress, cancel)
+    """Words by their nearness to a picture's overall embedding (c,); at least one word."""
+    embedded = bank.embed(words, PLAIN, progress, cancel)
     cosines = embedded.values @ overall.detach().float().cpu()
     order = torch.argsort(cosines, descending=True, stable=True)
-    words = tuple(vocabulary.words[int(index)] for index in order)
-    return Nouns(words, cosines[order])
+    return Nouns(tuple(words[int(index)] for index in order), cosines[order])
 
 
 def choose_negatives(

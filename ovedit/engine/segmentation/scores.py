@@ -21,6 +21,8 @@ from ovedit.engine.segmentation.vocabulary import Vocabulary, load_vocabulary
 from ovedit.errors import EngineError, UsageError
 
 MOST_RIVALS = 5
+_ANYTHING = "thing"
+"""What a phrase is measured against where there are no other words."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,7 +124,9 @@ def compare(
     vocabulary = load_vocabulary() if vocabulary is None else vocabulary
     define = vocabulary.definition if settings.method == "itaclip" else None
     embedded = bank.phrases(names, settings, define, progress, cancel)
-    nouns = rank_nouns(features.overall, bank, vocabulary, progress, cancel)
+    # Without automatic negatives nobody has to wait until the whole vocabulary is read.
+    words = vocabulary.words if settings.auto_negatives else settings.negatives
+    nouns = rank_nouns(features.overall, words or (_ANYTHING,), bank, progress, cancel)
     rows = [each.values for each in embedded]
     negatives = choose_negatives(names, rows, nouns, bank, vocabulary, settings, progress, cancel)
     texts = torch.cat([*rows, negatives.values, bank.blank()[None]])

@@ -27,6 +27,8 @@ from ovedit.engine.segmentation.text_store import Row
 from ovedit.errors import FileError, UsageError
 from ovedit.settings import cache_folder
 
+_LONGEST = 2000
+
 
 @dataclass(frozen=True, eq=False)
 class Embedded:
@@ -50,11 +52,12 @@ def clean_phrase(text: str) -> str:
 
     Raises `UsageError` where nothing is left of it.
     """
-    composed = unicodedata.normalize("NFC", text.encode("utf-8", "ignore").decode())
+    # Far more than a model reads; long words take the tokenizer the square of their length.
+    composed = unicodedata.normalize("NFC", text[:_LONGEST].encode("utf-8", "ignore").decode())
     spaced = "".join(" " if unicodedata.category(mark) == "Cc" else mark for mark in composed)
     phrase = " ".join(spaced.split())
     # Joiners and marks of direction are letters to nobody.
-    if not any(unicodedata.category(mark) != "Cf" for mark in phrase):
+    if all(mark == " " or unicodedata.category(mark) == "Cf" for mark in phrase):
         raise UsageError("The phrase is empty.", 'Type what to look for, such as "wooden bench".')
     return phrase
 
