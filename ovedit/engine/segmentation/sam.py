@@ -7,10 +7,6 @@ stretched to the picture before it is wanted there.
 
 from __future__ import annotations
 
-import hashlib
-import threading
-import weakref
-from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
@@ -135,28 +131,43 @@ class SamImage:
         progress: Progress = silent,
         cancel: CancelToken | None = None,
     ) -> Iterator[Masks]:
-        """Masks at each of the prompts, in their order.
+        """Masks at each of the prompts, in their order; see `batches`."""
+        for found in self.batches(
+            prompts, several=several, batch=batch, progress=progress, cancel=cancel
+        ):
+            for logits, iou in zip(found.logits, found.iou, strict=True):
+                yield Masks(logits, iou)
+
+    def batches(
+        self,
+        prompts: Sequence[Prompt],
+        *,
+        several: bool = True,
+        batch: int = _AT_ONCE,
+        progress: Progress = silent,
+        cancel: CancelToken | None = None,
+    ) -> Iterator[Masks]:
+        """Masks of some prompts after the other: logits (b, m, s, s) and iou (b, m).
 
         batch: how many to ask at once on an accelerator. On a CPU it is always one: the decoder
         repeats the fine features for each, and that many do not fit its caches (three times
         slower). progress goes from 0 to 1. Raises `Cancelled` when asked to, before a batch.
         """
         cancel = cancel or CancelToken()
-        device = self.embedding.coarse.device
-        width = 1 if device.type == "cpu" else max(1, batch)
+        width = 1 if self.embedding.coarse.device.type == "cpu" else max(1, batch)
         done = 0
         for _, alike in groupby(prompts, key=lambda prompt: prompt._kind):
             group = list(alike)
             for start in range(0, len(group), width):
                 cancel.check()
                 progress(done / len(prompts))
-                found = self._decode(group[start : start + width], several)
-                done += len(found)
-                yield from found
+                some = group[start : start + width]
+                done += len(some)
+                yield self._decode(some, several)
         progress(1.0)
 
     @torch.inference_mode()
-    def _decode(self, prompts: Sequence[Prompt], several: bool) -> list[Masks]:
+    def _decode(self, prompts: Sequence[Prompt], several: bool) -> Masks:
         """Prompts of one kind at once."""
         # In float32: coordinates lose whole pixels in bfloat16.
         sparse, dense = self.model.sam_prompt_encoder(
@@ -172,8 +183,7 @@ class SamImage:
                 repeat_image=len(prompts) > 1,
                 high_res_features=list(self.embedding.fine),
             )
-        logits, iou = logits.float(), iou.float()
-        return [Masks(logits[index], iou[index]) for index in range(len(prompts))]
+        return Masks(logits.float(), iou.float())
 
     def _corners_and_points(
         self, prompts: Sequence[Prompt]
@@ -192,85 +202,6 @@ class SamImage:
             return None
         stacked = torch.stack(masks).to(self.embedding.coarse.device, torch.float32)
         return stacked.clamp(-_MOST_LOGIT, _MOST_LOGIT)[:, None]
-
-
-class SamPictures:
-    """The embeddings of the last few pictures, within a budget; safe to use from any thread.
-
-    A picture is known again by its array, or by what is in it. The one not asked for the longest
-    goes first.
-    """
-
-    def __init__(self, budget: int = 256 << 20) -> None:
-        """budget: bytes; the last picture is kept whatever it takes (16 MB in float32)."""
-        self._budget = budget
-        self._kept: OrderedDict[bytes, Embedding] = OrderedDict()
-        self._last: tuple[weakref.ref[Pixels], bytes] | None = None
-        self._lock = threading.Lock()
-
-    @property
-    def size_bytes(self) -> int:
-        """What the embeddings take together."""
-        with self._lock:
-            return sum(embedding.size_bytes for embedding in self._kept.values())
-
-    def __len__(self) -> int:
-        return len(self._kept)
-
-    def of(
-        self, model: SAM2Base, name: str, image: Pixels, half: torch.dtype | None = None
-    ) -> SamImage:
-        """The picture (H, W, 3 or 4) as the model of this name sees it, embedded where it is new.
-
-        half: see `working_format`. Raises `EngineError` where the model says nothing usable.
-        """
-        size = Size(image.shape[1], image.shape[0])
-        key = hashlib.blake2b(self._picture_key(image) + f"{name} {half}".encode()).digest()
-        with self._lock:
-            known = self._kept.get(key)
-            if known is not None:
-                self._kept.move_to_end(key)
-        if known is None or known.coarse.device != model.device:
-            known = embed(model, image, half) if known is None else known.to(model.device)
-            with self._lock:
-                self._kept[key] = known
-                self._shrink()
-        return SamImage(model, known, size, half)
-
-    def clear(self) -> None:
-        """Forget all pictures."""
-        with self._lock:
-            self._kept.clear()
-            self._last = None
-
-    def _shrink(self) -> None:
-        total = sum(embedding.size_bytes for embedding in self._kept.values())
-        while total > self._budget and len(self._kept) > 1:
-            total -= self._kept.popitem(last=False)[1].size_bytes
-
-    def _picture_key(self, image: Pixels) -> bytes:
-        last = self._last
-        # Nobody writes into an array of a request, so the same array is the same picture.
-        if last is not None and last[0]() is image:
-            return last[1]
-        key = picture_key(image)
-        self._last = weakref.ref(image), key
-        return key
-
-
-def picture_key(image: Pixels) -> bytes:
-    """What tells a picture (H, W, c) from others: its shape, and sums of its rows and columns.
-
-    Any one changed pixel changes it. Several times faster than a hash of all bytes, which takes
-    longer than a click may at 24 megapixels.
-    """
-    key = hashlib.blake2b(repr(image.shape).encode(), digest_size=16)
-    words = np.ascontiguousarray(image)
-    if image.shape[2] == 4:
-        words = words.view(np.uint32)
-    for axis in (0, 1):
-        key.update(words.sum(axis=axis, dtype=np.uint64).tobytes())
-    return key.digest()
 
 
 def working_format(device: Device) -> torch.dtype | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -62,6 +63,31 @@ def tiny_sam(side: int = 256) -> SAM2Base:
     return model
 
 
+def local_sam(side: int = 1024, radius: float = 0.15) -> SAM2Base:
+    """One whose masks lie around the point asked at, as those of trained weights do.
+
+    Random weights say that everything belongs to everything.
+    """
+    model = tiny_sam.__wrapped__(side)
+    asked: list[torch.Tensor] = []
+
+    def remember(_: nn.Module, args: object, kwargs: dict[str, Any]) -> None:
+        asked[:] = [kwargs["points"][0][:, 0] / side]
+
+    def localise(_: nn.Module, args: object, answer: tuple[torch.Tensor, ...]) -> Any:
+        cells = answer[0].shape[-1]
+        centres = (torch.arange(cells) + 0.5) / cells
+        x, y = asked[0].T[..., None, None]
+        away = ((centres - x) ** 2 + (centres[:, None] - y) ** 2) / radius**2
+        # Their three masks differ in size, as part and whole do.
+        sizes = torch.linspace(0.5, 2, answer[0].shape[1])[:, None, None]
+        return (answer[0] + 4 * (sizes - away[:, None]), *answer[1:])
+
+    model.sam_prompt_encoder.register_forward_pre_hook(remember, with_kwargs=True)
+    model.sam_mask_decoder.register_forward_hook(localise)
+    return model
+
+
 class ScriptedSam(SamImage):
     """Stands in for the network where only what is done with its masks is tested.
 
@@ -78,7 +104,7 @@ class ScriptedSam(SamImage):
     answer: Answer
     asked: list[Prompt]
 
-    def each(
+    def batches(
         self,
         prompts: Sequence[Prompt],
         *,
@@ -94,7 +120,7 @@ class ScriptedSam(SamImage):
             masks, iou = self.answer(prompt)
             count = len(masks) if several else 1
             logits = torch.from_numpy(np.where(masks[:count], 8.0, -8.0)).float()
-            yield Masks(logits, torch.tensor(iou[:count]))
+            yield Masks(logits[None], torch.tensor(iou[:count])[None])
 
 
 def plain_photo(name: str = "coffee", height: int = 96) -> np.ndarray:

@@ -10,15 +10,14 @@ from sam2.sam2_image_predictor import SAM2ImagePredictor
 from ovedit.engine.models.runtime.devices import Device
 from ovedit.engine.protocols import CancelToken
 from ovedit.engine.requests import Point
+from ovedit.engine.segmentation.pictures import SamPictures, picture_key
 from ovedit.engine.segmentation.sam import (
     THRESHOLD,
     Prompt,
     SamImage,
-    SamPictures,
     click,
     embed,
     mask_prompt,
-    picture_key,
     soft_mask,
     upsampled,
     working_format,
@@ -113,8 +112,8 @@ def test_many_prompts_are_answered_like_each_alone_and_in_order(sam: SamImage) -
 def test_a_batch_of_points_answers_like_single_points(sam: SamImage) -> None:
     prompts = [Prompt((Point(x, 40),)) for x in (5.0, 50.0, 95.0)]
     batched = sam._decode(prompts, several=True)
-    for together, prompt in zip(batched, prompts, strict=True):
-        torch.testing.assert_close(together.logits, sam.masks(prompt).logits, atol=1e-4, rtol=0)
+    for logits, prompt in zip(batched.logits, prompts, strict=True):
+        torch.testing.assert_close(logits, sam.masks(prompt).logits, atol=1e-4, rtol=0)
 
 
 def test_prompts_follow_the_size_that_they_are_given_in(sam: SamImage) -> None:
