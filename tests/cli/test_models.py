@@ -96,9 +96,12 @@ def test_info_tells_all(model, capsys) -> None:
     out = capsys.readouterr().out
     for part in ("My Model", model.revision, "Apache-2.0", "model.safetensors", "looked in"):
         assert part in out
+    assert "300 kB in 2 files" in out
     facts = as_json(capsys, "info", "mine")
     assert facts["size"] == model.download_size and facts["missing"] == list(FILES)
     assert facts["licence"]["commercial"] is True
+    assert run("info", "sam2-tiny") == 0
+    assert "156 MB in 1 file\n" in capsys.readouterr().out
 
 
 def test_an_unknown_model_is_not_mistaken(model, capsys) -> None:
