@@ -211,9 +211,7 @@ class _Download:
             if not _of_the_hub(found.location):
                 headers.pop("authorization", None)
             size = file.size if found.size is None and file.exact else found.size
-            return _Remote(
-                found.etag or "", found.commit_hash or "", size, found.location, headers
-            )
+            return _Remote(found.etag or "", found.commit_hash or "", size, found.location, headers)
 
         try:
             remote = ask(call, self._cancel)
