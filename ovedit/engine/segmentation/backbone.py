@@ -64,7 +64,7 @@ class Backbone:
         self._visual = visual = cast(VisionTransformer, visual)
         self.blocks = tuple(cast(Iterable[ResidualAttentionBlock], visual.transformer.resblocks))
         self._projection = cast(Tensor, visual.proj)
-        self.patch = int(visual.patch_size[0])
+        self.patch = visual.conv1.kernel_size[0]
         self.image_size = clip.image_size
         weight = visual.conv1.weight
         self.device, self.dtype = weight.device, weight.dtype
