@@ -30,8 +30,9 @@ def main() -> int:
     suffix = "" if options.scale == 1 else f"@{options.scale:g}x"
     with tempfile.TemporaryDirectory() as home:
         os.environ["OVEDIT_HOME"] = home
-        # Shown in the Models dialog: not a folder of whoever makes the pictures.
-        os.environ["HF_HOME"] = "/home/me/.cache/huggingface"
+        # Shown in the Models dialog, as ~/.cache/huggingface: not what whoever runs this has there.
+        os.environ["HOME"] = home
+        os.environ["HF_HOME"] = str(Path(home) / ".cache" / "huggingface")
         for theme in ("dark", "light"):
             _tour(theme, options.out, suffix)
     return 0
