@@ -53,19 +53,24 @@ def main(argv: Sequence[str] | None = None, *, provider: EngineProvider | None =
     except OVEditError as error:
         return _fail(str(error), FAILED)
     except BrokenPipeError:
-        # Whoever read our output has left; what Python flushes at its end has to go somewhere.
-        if sys.stdout is not None:
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _discard_output()  # whoever read it has left
         return FAILED
     except OSError as error:
         # Files are read and written behind `FileError`: what is left is our own output.
         if error.filename is not None:
             return _bug(error)
+        _discard_output()
         return _fail(str(file_error(Path("The output"), "written", error)), FAILED)
     except MemoryError:
         return _fail("There is not enough memory. Use a smaller picture.", FAILED)
     except Exception as error:
         return _bug(error)
+
+
+def _discard_output() -> None:
+    """Give what Python flushes at its end, which cannot be written, somewhere to go."""
+    if sys.stdout is not None:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _run(arguments: Namespace, provider: EngineProvider | None) -> int:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import re
 import subprocess
 import sys
@@ -389,12 +390,14 @@ def test_nothing_heavy_is_loaded_to_answer_quickly(command: str, forbidden: set[
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="has no device that is always full")
+@pytest.mark.parametrize("unbuffered", ["", "1"])
 @pytest.mark.parametrize("arguments", [["info"], ["info", "--json"]])
-def test_output_that_cannot_be_written_is_told_of(arguments: list[str]) -> None:
+def test_output_that_cannot_be_written_is_told_of(arguments: list[str], unbuffered: str) -> None:
     with open("/dev/full", "w") as full:
         done = subprocess.run(
             [sys.executable, "main.py", *arguments],
             cwd=ROOT,
+            env=os.environ | {"PYTHONUNBUFFERED": unbuffered},
             stdout=full,
             stderr=subprocess.PIPE,
             text=True,
