@@ -59,6 +59,7 @@ class Hub:
     statuses: answers instead of the file, one entry a request: (status, headers).
     stall_after: bodies stop there without an end, until the hub closes.
     mute: no request is answered at all.
+    shifts_range: parts begin so many bytes later than asked.
     redirects_small: small files are elsewhere on the hub, named by a relative address.
     replaced: what is sent instead of the large file with that SHA-256.
     """
@@ -75,6 +76,7 @@ class Hub:
     mute: bool = False
     bytes_per_second: float = 0
     ignores_range: bool = False
+    shifts_range: int = 0
     redirects_small: bool = False
     replaced: dict[str, bytes] = field(default_factory=dict)
 
@@ -321,6 +323,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _send(self, asked: Asked, data: bytes, headers: Mapping[str, str]) -> None:
         hub = self.hub
         start = 0 if hub.ignores_range else asked.start
+        start += hub.shifts_range if start else 0
         if start >= len(data) and start:
             return self._refuse(416, {"Content-Range": f"bytes */{len(data)}"})
         self.send_response(206 if start else 200)

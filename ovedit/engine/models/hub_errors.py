@@ -6,6 +6,7 @@ import contextlib
 import errno
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from ovedit.engine.library import Model
 from ovedit.errors import ModelError
@@ -81,6 +82,22 @@ def offline_error(model: Model, why: str) -> ModelError:
         f"{model.title} is not on this computer, and downloads are off: {why}.",
         "Allow them, or add a folder that has it with `ovedit models add`.",
     )
+
+
+def check_endpoint(endpoint: str) -> None:
+    """Raise `ModelError` where HF_ENDPOINT is no address; huggingface_hub fails at its import."""
+    try:
+        parts = urlsplit(endpoint)
+        well = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        well = False
+    if not well:
+        # Without the password that may stand in front of the host.
+        shown = endpoint.rpartition("@")[2]
+        raise ModelError(
+            f"HF_ENDPOINT is {shown!r}, which is no web address.",
+            "Write it like https://huggingface.co, or leave it unset.",
+        )
 
 
 def hub_error(error: Exception, model: Model, name: str) -> ModelError:

@@ -185,12 +185,13 @@ class LocalLibrary:
     def _check_online(self, model: Model) -> None:
         from huggingface_hub import constants
 
-        from ovedit.engine.models.hub_errors import offline_error
+        from ovedit.engine.models.hub_errors import check_endpoint, offline_error
 
         if self._offline:
             raise offline_error(model, "the settings say so")
         if constants.is_offline_mode():
             raise offline_error(model, "HF_HUB_OFFLINE is set")
+        check_endpoint(constants.ENDPOINT)
 
     def _named(self, model: Model, places: Sequence[Path], folder: Path) -> tuple[Model, Path]:
         from ovedit.engine.models import recognise

@@ -12,7 +12,7 @@ from typing import Any
 from ovedit.engine.library import Licence, Model, ModelFile, Task
 from ovedit.engine.models import store
 from ovedit.engine.models.loader_names import is_loader
-from ovedit.engine.models.verify import tensors_of
+from ovedit.engine.models.verify import tensors_of, well_formed
 from ovedit.errors import ModelError
 
 _TASKS = {
@@ -33,10 +33,13 @@ _SCALE = 8
 def places_in(folder: Path) -> list[Path]:
     """Where in a folder models may lie: in it, or in the snapshots of a copied hub cache.
 
+    The copy may be of one repository, of the whole cache, or of the folder HF_HOME around it.
     Raises `ModelError` where it is no folder that can be read.
     """
     try:
         inside = [path for path in folder.iterdir() if path.is_dir()]
+        if folder / "hub" in inside:
+            inside += [path for path in (folder / "hub").iterdir() if path.is_dir()]
     except OSError as e:
         raise ModelError(
             f"{folder} cannot be read: {e.strerror or e}.", "Name a folder that holds a model."
@@ -81,6 +84,9 @@ def lacking(place: Path, model: Model) -> list[str]:
             )
         elif not store.complete(size, file):
             reasons.append(f"{file.path} has {size:,} bytes instead of {file.size:,}")
+        elif not file.exact and well_formed(path) is False:
+            # Half of it would pass for the whole: its size is only estimated.
+            reasons.append(f"{file.path} is not whole")
     return reasons
 
 

@@ -229,6 +229,14 @@ def test_a_server_that_sends_everything_again_is_understood(hub, cache, model) -
     assert large_bytes_sent(hub) == len(LARGE) + 350_000
 
 
+def test_a_part_that_begins_elsewhere_than_asked_is_not_taken(hub, cache, model) -> None:
+    hub.shifts_range = 10
+    hub.cuts.extend([10**9, 100_000])
+    assert_whole(download(model, cache, patience=QUICK))
+    asked = [one.start for one in hub.served(path="/large/")]
+    assert asked == [0, 100_000, 0]
+
+
 def test_a_connection_that_breaks_again_and_again_is_told(hub, cache, model) -> None:
     hub.cuts.extend([10**9, *[0] * 20])
     with pytest.raises(ModelError, match="broke again and again") as caught:

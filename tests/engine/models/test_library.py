@@ -236,8 +236,14 @@ def copied_cache(library: LocalLibrary, tmp_path: Path) -> Path:
     return copied_repository(library, tmp_path).parent
 
 
+def copied_home(library: LocalLibrary, tmp_path: Path) -> Path:
+    copied_cache(library, tmp_path).rename(tmp_path / "hub")
+    return tmp_path
+
+
 @pytest.mark.parametrize(
-    "make", [copied_by_hand, copied_snapshot, local_dir, copied_repository, copied_cache]
+    "make",
+    [copied_by_hand, copied_snapshot, local_dir, copied_repository, copied_cache, copied_home],
 )
 def test_a_copied_model_is_found_and_used_where_it_lies(library, tmp_path, make) -> None:
     folder = make(library, tmp_path)
@@ -282,6 +288,17 @@ def test_what_is_missing_is_named(library, tmp_path) -> None:
         library.add(folder, "one")
     assert "config.json has 5 bytes instead of 8" in str(caught.value)
     assert "unet/model.safetensors is not in it" in str(caught.value)
+
+
+def test_half_a_file_is_no_model_though_its_size_is_a_guess(library, tmp_path, hub) -> None:
+    model = hub.model("owner/guess", "main", FILES, id="guess")
+    files = tuple(replace(file, exact=False, sha256="") for file in model.files)
+    add_entries(replace(model, files=files))
+    for name, half in (("unet/model.safetensors", WEIGHTS[:5000]), ("config.json", b'{"x')):
+        folder = write(tmp_path / "half", FILES | {name: half})
+        with pytest.raises(ModelError, match=f"{name} is not whole"):
+            library.add(folder, "guess")
+    assert library.add(write(tmp_path / "half"), "guess").id == "guess"
 
 
 @pytest.mark.parametrize("name", ["empty", "missing", "file"])

@@ -18,6 +18,7 @@ from ovedit.engine.library import Licence, ModelFile, Presence
 from ovedit.engine.models import download as downloads
 from ovedit.engine.models import store
 from ovedit.engine.models.download import download
+from ovedit.engine.models.library import LocalLibrary
 from ovedit.engine.models.partial import PartialFile
 from ovedit.errors import DamagedModelError, ModelError
 from tests.engine.models.conftest import (
@@ -211,6 +212,16 @@ def test_a_proxy_that_cannot_be_used_is_named(hub, cache, model, monkeypatch, pr
     assert "proxy that is set cannot be used" in said or "cannot be reached" in said
     assert "ALL_PROXY" in said or "HTTPS_PROXY" in said
     assert not hub.asked
+
+
+@pytest.mark.parametrize(
+    "endpoint", ["", "huggingface.co", "http://[", "http://me:hunter2@x:99999999", "ftp://x"]
+)
+def test_an_endpoint_that_is_no_address_is_named(cache, monkeypatch, endpoint) -> None:
+    monkeypatch.setattr(constants, "ENDPOINT", endpoint)
+    with pytest.raises(ModelError, match=r"HF_ENDPOINT is .* no web address") as caught:
+        LocalLibrary().get("taesd")
+    assert "hunter2" not in str(caught.value)
 
 
 # -- the disk --------------------------------------------------------------------------------------
