@@ -104,6 +104,11 @@ class ScriptedSam(SamImage):
     answer: Answer
     asked: list[Prompt]
 
+    def resized(self, size: Size) -> ScriptedSam:
+        """Itself, so that what was asked can be looked at."""
+        object.__setattr__(self, "size", size)
+        return self
+
     def batches(
         self,
         prompts: Sequence[Prompt],

@@ -1,0 +1,67 @@
+"""Edges of a mask drawn where the picture has them.
+
+Guided filter: He et al., "Guided Image Filtering", 2013.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from ovedit.engine.requests import Pixels
+from ovedit.engine.segmentation.refine.canvas import Floats, Mask
+from ovedit.engine.segmentation.sam import opaque
+from ovedit.geometry import Size
+
+EDGE_SIDE = 2048
+"""Longest side at which edges are sought; what is larger is stretched from there."""
+_CONTRAST = 18.0
+"""Grey levels from which on a step of the picture is an edge."""
+_HALO = 0.08
+"""What the filter leaves over on either side of an edge."""
+_HAZE = 0.25
+"""The same where there is no edge, and the mask fades over twice the radius."""
+
+
+def guide(image: Pixels, size: Size) -> Pixels:
+    """The picture (H, W, 3 or 4) at a size, as (h, w, 3)."""
+    small = image
+    if (image.shape[1], image.shape[0]) != (size.width, size.height):
+        small = cv2.resize(image, (size.width, size.height), interpolation=cv2.INTER_AREA)
+    return np.ascontiguousarray(opaque(np.asarray(small, np.uint8)))
+
+
+def snapped(rgb: Pixels, mask: Mask, grain: float) -> Floats:
+    """A mask (h, w), right to within `grain` pixels, as soft coverage with the edges of `rgb`."""
+    radius = max(1, round(grain))
+    soft = _filtered(rgb, mask.astype(np.float32), radius)
+    # Twice: the first finds the edge, the second narrows what is left of the old one.
+    return _clean(_filtered(rgb, _clean(soft, _HAZE), max(1, radius // 2)), _HAZE)
+
+
+def enlarged(image: Pixels, alpha: Floats) -> Floats:
+    """Soft coverage (h, w) over the whole picture at its pixels (H, W), with its edges there."""
+    height, width = image.shape[:2]
+    known = Size(alpha.shape[1], alpha.shape[0])
+    scale = min(1.0, EDGE_SIDE / max(height, width))
+    fine = Size(max(1, round(width * scale)), max(1, round(height * scale)))
+    ratio = max(fine.width / known.width, fine.height / known.height)
+    whole = _stretched(alpha, fine)
+    if ratio > 1:
+        whole = _clean(_filtered(guide(image, fine), whole, max(1, round(1.5 * ratio))))
+    whole = np.clip(whole, 0, 1)
+    return whole if scale == 1 else _stretched(whole, Size(width, height))
+
+
+def _filtered(rgb: Pixels, values: Floats, radius: int) -> Floats:
+    result = cv2.ximgproc.guidedFilter(rgb, values, radius, _CONTRAST**2)
+    return np.asarray(result, np.float32).reshape(values.shape)
+
+
+def _clean(values: Floats, rest: float = _HALO) -> Floats:
+    return np.clip((values - rest) / (1 - 2 * rest), 0, 1)
+
+
+def _stretched(values: Floats, size: Size) -> Floats:
+    whole = cv2.resize(values, (size.width, size.height), interpolation=cv2.INTER_LINEAR)
+    return np.asarray(whole, np.float32).reshape(size.height, size.width)
