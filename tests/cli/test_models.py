@@ -243,6 +243,18 @@ def test_a_wrong_list_of_ones_own_is_named(model, capsys) -> None:
 # -- as a process ----------------------------------------------------------------------------------
 
 
+def test_an_endpoint_over_which_the_hubs_client_fails_is_named(hub, tmp_path) -> None:
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "main.py"), "models", "list"],
+        env=hub.environment(tmp_path / "home") | {"HF_ENDPOINT": "http://["},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert done.stderr.startswith("ovedit: HF_ENDPOINT is 'http://[', which is no web address.")
+
+
 @pytest.fixture
 def start(hub, tmp_path):
     """Starts `ovedit models` with nothing but the environment to lead it to the hub."""

@@ -85,19 +85,22 @@ def offline_error(model: Model, why: str) -> ModelError:
 
 
 def check_endpoint(endpoint: str) -> None:
-    """Raise `ModelError` where HF_ENDPOINT is no address; huggingface_hub fails at its import."""
+    """Raise `ModelError` where HF_ENDPOINT is no address that can be asked."""
     try:
         parts = urlsplit(endpoint)
         well = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        well = False
+    except ValueError as e:
+        raise endpoint_error(endpoint) from e
     if not well:
-        # Without the password that may stand in front of the host.
-        shown = endpoint.rpartition("@")[2]
-        raise ModelError(
-            f"HF_ENDPOINT is {shown!r}, which is no web address.",
-            "Write it like https://huggingface.co, or leave it unset.",
-        )
+        raise endpoint_error(endpoint)
+
+
+def endpoint_error(endpoint: str) -> ModelError:
+    """HF_ENDPOINT is no address; shown without the password that may stand before the host."""
+    return ModelError(
+        f"HF_ENDPOINT is {endpoint.rpartition('@')[2]!r}, which is no web address.",
+        "Write it like https://huggingface.co, or leave it unset.",
+    )
 
 
 def hub_error(error: Exception, model: Model, name: str) -> ModelError:

@@ -31,8 +31,16 @@ COMMIT = re.compile(r"[0-9a-f]{40}")
 
 
 def hub_cache() -> Path:
-    """The folder that huggingface_hub keeps models in: HF_HUB_CACHE, or `hub` in HF_HOME."""
-    from huggingface_hub import constants
+    """The folder that huggingface_hub keeps models in: HF_HUB_CACHE, or `hub` in HF_HOME.
+
+    Raises `ModelError` for an HF_ENDPOINT that cannot even be taken apart.
+    """
+    try:
+        from huggingface_hub import constants
+    except ValueError as e:
+        from ovedit.engine.models.hub_errors import endpoint_error
+
+        raise endpoint_error(os.environ.get("HF_ENDPOINT", "")) from e
 
     return Path(constants.HF_HUB_CACHE)
 
