@@ -181,6 +181,22 @@ def test_what_failed_is_said_with_its_model_until_it_is_tried_again(
     assert said(dialog) == ""
 
 
+def test_why_there_is_no_list_is_said_in_full(
+    downloads: DownloadService, qtbot: QtBot, library: ScriptedLibrary, dark: Theme
+) -> None:
+    library.error = ModelError("The list of models is not valid TOML.", "Correct it.")
+    dialog = ModelsDialog(downloads)
+    qtbot.addWidget(dialog)
+    dialog.show()
+    qtbot.waitUntil(lambda: said(dialog) == "The list of models is not valid TOML. Correct it.")
+    buttons = [button for button in dialog.findChildren(QPushButton) if button.isVisible()]
+    assert buttons == [dialog.add_folder, dialog.close_button]
+    library.error = None
+    downloads.refresh()
+    qtbot.waitUntil(lambda: bool(dialog.detail.model_id))
+    assert said(dialog) == "" and dialog.detail.get.isVisible()
+
+
 def test_checking_says_what_it_found(
     dialog: ModelsDialog, qtbot: QtBot, library: ScriptedLibrary, downloads: DownloadService
 ) -> None:

@@ -84,7 +84,8 @@ class ModelDetail(QWidget):
         self.open_folder = QPushButton("Open folder")
         self.remove = QPushButton("Remove")
         self._lay_out()
-        # Nothing can be done before a model is shown.
+        # Nothing is there to read or do before a model is shown.
+        self._body.hide()
         self._foot.hide()
         self.get.clicked.connect(lambda: self._ask(self.get_wanted))
         self.stop.clicked.connect(lambda: self._ask(self.stop_wanted))
@@ -105,9 +106,9 @@ class ModelDetail(QWidget):
             words.setAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop)
             field.setAccessibleName(name)
             facts.addRow(words, field)
-        body = QWidget()
-        body.setObjectName("rows")
-        column = QVBoxLayout(body)
+        self._body = QWidget()
+        self._body.setObjectName("rows")
+        column = QVBoxLayout(self._body)
         column.setContentsMargins(24, 18, 24, 12)
         column.setSpacing(4)
         column.addWidget(self._title)
@@ -124,7 +125,7 @@ class ModelDetail(QWidget):
         scroll.setWidgetResizable(True)
         scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        scroll.setWidget(body)
+        scroll.setWidget(self._body)
         buttons = QHBoxLayout()
         buttons.setSpacing(8)
         for button in (self.get, self.stop, self.discard, self.verify, self.open_folder):
@@ -160,6 +161,7 @@ class ModelDetail(QWidget):
     def show_model(self, model: Model, engines: Sequence[EngineInfo]) -> None:
         """Show another model."""
         self._model = model
+        self._body.show()
         self.accept_terms.setChecked(False)
         self._title.setText(model.title)
         self._purpose.setText(PURPOSES[model.task])
@@ -188,6 +190,17 @@ class ModelDetail(QWidget):
         """Keep a sentence for a model until something else happens to it; "" takes it away."""
         self._said[model_id] = (text, kind)
         self._show_actions()
+
+    def show_problem(self, text: str) -> None:
+        """Show why there is no model to show."""
+        self._model = self._state = None
+        self._body.hide()
+        for widget in self._foot.findChildren(QWidget):
+            widget.hide()
+        self._message.setText(text)
+        set_role(self._message, kind="error")
+        self._message.show()
+        self._foot.show()
 
     def _show_actions(self) -> None:
         model, state, transfer = self._model, self._state, self._transfer

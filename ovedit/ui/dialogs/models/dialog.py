@@ -185,10 +185,16 @@ class ModelsDialog(QDialog):
             self.detail.say(value.id, f"{value.title} is used where it lies.")
 
     def _failed(self, transfer: Transfer, error: OVEditError) -> None:
-        self.detail.say(transfer.model or self.detail.model_id, str(error), "error")
+        self._tell(transfer.model or self.detail.model_id, error)
 
     def _list_failed(self, error: OVEditError) -> None:
-        self._place.set_text(str(error))
+        self._tell(self.detail.model_id, error)
+
+    def _tell(self, model_id: str, error: OVEditError) -> None:
+        if model_id:
+            self.detail.say(model_id, str(error), "error")
+        else:
+            self.detail.show_problem(str(error))
 
     def _remove(self, model_id: str) -> None:
         model, state = self._entries[model_id]
