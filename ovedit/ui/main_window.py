@@ -156,6 +156,7 @@ class MainWindow(QMainWindow):
         assistant.points_applied.connect(self._points_applied)
         assistant.selected.connect(lambda _ids: self.menus.refresh())
         self.service.engines_changed.connect(self._engines_listed)
+        self.service.engines_failed.connect(self.say)
         desk = self.model_desk
         desk.said.connect(self.tell)
         desk.engines_changed.connect(self.service.refresh_engines)

@@ -116,6 +116,16 @@ def test_a_download_that_ends_unwatched_is_told(make_window: MakeWindow, qtbot: 
     qtbot.waitUntil(lambda: window.prompt.message == "There is no network. Connect.")
 
 
+def test_why_engines_cannot_be_listed_is_told(make_window: MakeWindow, qtbot: QtBot) -> None:
+    provider = FakeProvider()
+    window = make_window(provider)
+    window.session.show_pixels(picture(), "picture")
+    provider.listing_error = ModelError("The list of models is not valid TOML.", "Correct it.")
+    window.service.refresh_engines()
+    told = "The list of models is not valid TOML. Correct it."
+    qtbot.waitUntil(lambda: window.prompt.message == told)
+
+
 def test_engines_are_looked_up_anew_when_a_model_came(
     make_window: MakeWindow, qtbot: QtBot
 ) -> None:
