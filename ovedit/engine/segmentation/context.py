@@ -12,6 +12,9 @@ from ovedit.engine.segmentation.settings import SegmentationSettings
 from ovedit.engine.segmentation.trident import SamAttention
 from ovedit.errors import EngineError
 
+DIFFUSION = "sd15-inpainting"
+"""The diffusion model whose features ProxyCLIP can attend by."""
+
 _TITLES = {"proxyclip": "ProxyCLIP", "trident": "Trident", "corrclip": "CorrCLIP"}
 _NEEDED = {
     "proxyclip": ("proxy",),
@@ -24,8 +27,8 @@ _NEEDED = {
 class DenseContext:
     """What a method needs of other models; what it does not need may be left out.
 
-    proxy: features of windows: `proxies.dino_patches` or `sam_features` for ProxyCLIP and Trident,
-        `dino_correlations` for CorrCLIP.
+    proxy: features of windows, from `proxies`: `dino_patches` for Trident and ProxyCLIP,
+        `sam_features` or `diffusion_features` for ProxyCLIP, `dino_correlations` for CorrCLIP.
     regions: (H, W) int32 over the whole picture at any resolution, the regions of SAM 2 numbered
         from 1, 0 where there is none; for CorrCLIP.
     sam_attention: of the whole picture, `proxies.sam_attention`; for Trident.
@@ -58,4 +61,6 @@ def _source(name: str, settings: SegmentationSettings) -> tuple[str, str]:
         return "the attention of SAM 2", settings.sam
     if settings.method == "proxyclip" and settings.proxy == "sam":
         return "the features of SAM 2", settings.sam
+    if settings.method == "proxyclip" and settings.proxy == "diffusion":
+        return "the features of a diffusion model", DIFFUSION
     return "the features of DINO", settings.dino

@@ -27,6 +27,10 @@ _SAM_STEP = 32
 _SAM_CELL = 16
 """Pixels of SAM 2's input to a cell of its features."""
 
+_DIFFUSION_STEP = 64
+_DIFFUSION_TIME = 45
+"""Of 1000 steps of noise: little enough that the picture is all there."""
+
 
 def dino_patches(dino: TransformerModel) -> Proxy:
     """Final patch features of DINO, for ProxyCLIP and Trident."""
@@ -66,6 +70,37 @@ def sam_features(sam: SAM2Base) -> Proxy:
         size = [_multiple(2 * side, _SAM_STEP) for side in windows.shape[-2:]]
         inputs = _normalised(windows, size, next(sam.parameters()))
         return sam.image_encoder(inputs)["vision_features"].permute(0, 2, 3, 1).float()
+
+    return see
+
+
+def diffusion_features(pipeline: Any, side: int = 512) -> Proxy:
+    """What leaves a diffusion U-Net's next-to-last up-block, for ProxyCLIP: a cell for 8 px.
+
+    pipeline: one of diffusers with `vae`, `unet` and `encode_prompt`, such as Stable Diffusion 1.5,
+    for inpainting or not. The window is enlarged or shrunk until its long side is `side` px, given
+    a little noise, the same for each, and denoised one step without a prompt.
+    """
+    unet, vae, scheduler = pipeline.unet, pipeline.vae, pipeline.scheduler
+
+    def see(windows: Tensor) -> Tensor:
+        weight = next(unet.parameters())
+        scale = side / max(windows.shape[-2:])
+        size = [_multiple(round(length * scale), _DIFFUSION_STEP) for length in windows.shape[-2:]]
+        inputs = interpolate(windows.to(weight.device), size, mode="bilinear", antialias=True)
+        clean = vae.encode((2 * inputs - 1).to(vae.dtype)).latent_dist.mode()
+        clean = (clean * vae.config.scaling_factor).to(weight.dtype)
+        generator = torch.Generator().manual_seed(0)
+        noise = torch.randn(clean.shape[1:], generator=generator).to(clean).expand_as(clean)
+        time = torch.full((len(clean),), _DIFFUSION_TIME, device=weight.device)
+        noisy = scheduler.add_noise(clean, noise, time)
+        if unet.config.in_channels == 2 * clean.shape[1] + 1:
+            # For inpainting: nothing is masked, and all of the picture is known.
+            noisy = torch.cat((noisy, torch.zeros_like(noisy[:, :1]), clean), 1)
+        words = pipeline.encode_prompt("", weight.device, 1, False)[0]
+        with _watched(unet.up_blocks[-2]) as outputs:
+            unet(noisy, time, words.to(weight.dtype).expand(len(noisy), -1, -1))
+        return outputs[0].permute(0, 2, 3, 1).float()
 
     return see
 

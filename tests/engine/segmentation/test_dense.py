@@ -184,6 +184,7 @@ def test_constants_come_from_the_settings(clip: ClipModel, context: DenseContext
         ("proxyclip", "proxy", "dino-vit-b8", {}),
         ("proxyclip", "proxy", "dino-vit-b16", {"dino": "dino-vit-b16"}),
         ("proxyclip", "proxy", "sam2-tiny", {"proxy": "sam", "sam": "sam2-tiny"}),
+        ("proxyclip", "proxy", "sd15-inpainting", {"proxy": "diffusion"}),
         ("trident", "proxy", "dino-vit-b8", {}),
         ("trident", "sam_attention", "sam2-base-plus", {}),
         ("corrclip", "regions", "sam2-large", {"sam": "sam2-large"}),

@@ -15,6 +15,7 @@ from omegaconf import OmegaConf
 
 from ovedit.engine.models.runtime.loaders.transformer import TransformerModel
 from ovedit.engine.segmentation.proxies import (
+    diffusion_features,
     dino_correlations,
     dino_patches,
     sam_attention,
@@ -90,6 +91,41 @@ def test_sams_features_have_a_cell_for_every_8_px(sam: Any) -> None:
     double = torch.nn.functional.interpolate(rgb, (128, 192), mode="bilinear", antialias=True)
     told = sam.image_encoder(inputs(double))["vision_features"].permute(0, 2, 3, 1)
     assert torch.allclose(ours, told, atol=1e-4)
+
+
+@pytest.fixture(scope="module")
+def diffusion() -> Any:
+    from tests.engine.models.runtime import tiny
+
+    torch.manual_seed(0)
+    return tiny.stable_diffusion()
+
+
+def test_diffusion_features_are_those_of_the_next_to_last_up_block(diffusion: Any) -> None:
+    rgb = torch.rand(2, 3, 64, 32, generator=torch.Generator().manual_seed(1))
+    unet = diffusion.unet
+    with torch.no_grad():
+        ours = diffusion_features(diffusion, 128)(rgb)
+        alone = diffusion_features(diffusion, 128)(rgb[1:])
+        enlarged = torch.nn.functional.interpolate(rgb, (128, 64), mode="bilinear", antialias=True)
+        known = diffusion.vae.encode(2 * enlarged - 1).latent_dist.mode()
+        known = known * diffusion.vae.config.scaling_factor
+        noise = torch.randn(known.shape[1:], generator=torch.Generator().manual_seed(0))
+        kept = diffusion.scheduler.alphas_cumprod[45]
+        noisy = kept.sqrt() * known + (1 - kept).sqrt() * noise
+        seen: list[torch.Tensor] = []
+        hook = unet.up_blocks[-1].register_forward_pre_hook(
+            lambda _, given, kwargs: seen.append(kwargs.get("hidden_states", *given[:1])),
+            with_kwargs=True,
+        )
+        empty = diffusion.tokenizer([""], padding="max_length", return_tensors="pt").input_ids
+        words = diffusion.text_encoder(empty)[0].expand(2, -1, -1)
+        nothing = torch.zeros_like(known[:, :1])
+        unet(torch.cat((noisy, nothing, known), 1), 45, words)
+        hook.remove()
+    assert torch.allclose(ours, seen[0].permute(0, 2, 3, 1), atol=1e-4)
+    assert torch.allclose(ours[1:], alone, atol=1e-4)
+    assert ours.shape[1] == 2 * ours.shape[2]
 
 
 def test_sams_attention_is_that_of_its_last_global_block(sam: Any) -> None:
