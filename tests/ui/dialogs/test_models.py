@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -258,6 +259,22 @@ def test_a_folder_that_is_no_model_is_told(
     monkeypatch.setattr(QFileDialog, "getExistingDirectory", staticmethod(lambda *_: "/tmp/x"))
     click(qtbot, dialog.add_folder)
     qtbot.waitUntil(lambda: said(dialog) == "/tmp/x holds no model. Choose another folder.")
+
+
+def test_parts_are_not_listed_but_counted_where_they_come_along(
+    downloads: DownloadService, qtbot: QtBot, library: ScriptedLibrary, dark: Theme
+) -> None:
+    part = replace(a_model("half", Task.INPAINT), capabilities=frozenset({"part"}))
+    whole = replace(a_model("whole", Task.INPAINT), base=("half",))
+    library.catalogue |= {"half": part, "whole": whole}
+    library.bytes_of |= {"half": 0, "whole": 0}
+    dialog = ModelsDialog(downloads)
+    qtbot.addWidget(dialog)
+    dialog.show_model("whole")
+    qtbot.waitUntil(lambda: dialog.detail.model_id == "whole")
+    assert "half" not in dialog.list.rows()
+    download = dialog.detail._facts["Download"].text()
+    assert download == "20 bytes in 1 file, and 20 bytes for Half"
 
 
 def test_the_list_is_walked_with_keys(dialog: ModelsDialog, qtbot: QtBot) -> None:

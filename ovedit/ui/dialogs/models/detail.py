@@ -23,6 +23,7 @@ from ovedit.engine.protocols import EngineInfo
 from ovedit.service.downloads import Errand, Transfer
 from ovedit.ui.dialogs.models.words import (
     PURPOSES,
+    download_text,
     licence_text,
     memory_text,
     percent,
@@ -158,8 +159,10 @@ class ModelDetail(QWidget):
         """The model shown, or empty."""
         return "" if self._model is None else self._model.id
 
-    def show_model(self, model: Model, engines: Sequence[EngineInfo]) -> None:
-        """Show another model."""
+    def show_model(
+        self, model: Model, engines: Sequence[EngineInfo], parts: Sequence[Model] = ()
+    ) -> None:
+        """Show another model; `parts` are those that come along with it."""
         self._model = model
         self._body.show()
         self.accept_terms.setChecked(False)
@@ -167,10 +170,8 @@ class ModelDetail(QWidget):
         self._purpose.setText(PURPOSES[model.task])
         self._good.setText(model.good_at)
         self._bad.setText(model.bad_at)
-        count = len(model.files)
-        files = f"{size_text(model.download_size)} in {count} file{'s' if count != 1 else ''}"
         texts = {
-            "Download": files,
+            "Download": download_text(model, parts),
             "Memory": memory_text(model),
             "Licence": f"{_link(model.licence.url, model.licence.name)}: {licence_text(model)}",
             "Used by": use_text(model, engines),

@@ -55,6 +55,7 @@ class ModelsDialog(QDialog):
         self._downloads = downloads
         self._engines = tuple(engines)
         self._entries: dict[str, tuple[Model, ModelState]] = {}
+        self._parts: dict[str, Model] = {}
         self._wanted = ""
         self._free = 0
         self.list = RowList("Models", multiple=False, renamable=False)
@@ -135,16 +136,21 @@ class ModelsDialog(QDialog):
         if self.list.selected != (model_id,):
             self.list.select((model_id,))
             self.list.ensureWidgetVisible(self.list.rows()[model_id])
-        self.detail.show_model(self._entries[model_id][0], self._engines)
+        model = self._entries[model_id][0]
+        parts = [self._parts[id] for id in model.parts if id in self._parts]
+        self.detail.show_model(model, self._engines, parts)
         self._show_states()
 
     def _show_shelf(self, shelf: Shelf) -> None:
         first = not self._entries
+        # No use alone: they come along with those that they are parts of.
+        self._parts = {
+            model.id: model for model, _ in shelf.entries if "part" in model.capabilities
+        }
         self._entries = {
             model.id: (model, state)
             for model, state in shelf.entries
-            # No use alone: comes along with those that it is a part of.
-            if "part" not in model.capabilities
+            if model.id not in self._parts
         }
         self._free = shelf.free
         self._place.set_text(

@@ -63,6 +63,14 @@ def transfer_text(transfer: Transfer) -> str:
     return " · ".join(parts)
 
 
+def download_text(model: Model, parts: Sequence[Model]) -> str:
+    """What is downloaded of it, and of the models with its parts."""
+    count = len(model.files)
+    texts = [f"{size_text(model.download_size)} in {count} file{'s' if count != 1 else ''}"]
+    texts += [f"{size_text(part.download_size)} for {part.title}" for part in parts]
+    return ", and ".join(texts)
+
+
 def memory_text(model: Model) -> str:
     """What its weights take in memory, per precision, the largest last."""
     smallest_first = sorted(model.memory.items(), key=lambda item: item[1])
