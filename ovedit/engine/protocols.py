@@ -64,6 +64,20 @@ def silent(fraction: float, step: str = "", preview: Preview | None = None) -> N
     """A `Progress` for callers that do not listen."""
 
 
+def stage(progress: Progress, first: float, last: float, step: str = "") -> Progress:
+    """A `Progress` for a piece of work that takes the whole from `first` to `last`.
+
+    step: what is said of it; by default what the work itself says.
+    """
+
+    said = step
+
+    def report(fraction: float, step: str = "", preview: Preview | None = None) -> None:
+        progress(first + (last - first) * fraction, said or step, preview)
+
+    return report
+
+
 @dataclass(frozen=True)
 class EngineInfo:
     """What an engine is and can do, known without building it.

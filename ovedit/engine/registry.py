@@ -76,7 +76,7 @@ class EngineRegistry:
         `CannotDoError` for a request that it is not made for, `UsageError` for an option that it
         does not have, and what the engine raises.
         """
-        info = self._info(engine)
+        info = self._info(engine, request.options)
         _check_options(info, request)
         cancel.check()
         match request:
@@ -98,13 +98,13 @@ class EngineRegistry:
                     info, request.kind.value, lambda other: request.kind in other.edits
                 )
 
-    def _info(self, name: str) -> EngineInfo:
+    def _info(self, name: str, options: Mapping[str, str]) -> EngineInfo:
         if name not in self._known:
             raise EngineMissingError(
                 f'There is no engine "{name}".', f"Known are: {', '.join(self._known)}."
             )
         info, _ = self._known[name]
-        if missing := self._missing(info):
+        if (missing := self._missing(info)) and not self._names_a_model(options):
             raise _models_missing(info, missing)
         if not info.available:
             raise EngineMissingError(
@@ -112,6 +112,13 @@ class EngineRegistry:
                 f"It needs {info.needs}." if info.needs else "",
             )
         return info
+
+    def _names_a_model(self, options: Mapping[str, str]) -> bool:
+        """Whether the engine is asked to work with other models than those that it names itself."""
+        if self._runtime is None:
+            return False
+        known = {model.id for model in self._runtime.library.models()}
+        return not known.isdisjoint(options.values())
 
     def _with_models(self, info: EngineInfo) -> EngineInfo:
         missing = self._missing(info)
@@ -241,5 +248,13 @@ def default_registry(runtime: LazyRuntime | None = None) -> EngineRegistry:
     runtime: what gives them their models; as the default settings have it unless given.
     """
     from ovedit.engine.basic.engine import BasicEngine
+    from ovedit.engine.segmentation.info import INFO as CLIP_SAM
 
-    return EngineRegistry({BasicEngine.INFO: BasicEngine}, runtime or default_runtime(Settings()))
+    models = runtime or default_runtime(Settings())
+
+    def clip_sam() -> Engine:
+        from ovedit.engine.segmentation.engine import ClipSamEngine
+
+        return ClipSamEngine(models.get())
+
+    return EngineRegistry({BasicEngine.INFO: BasicEngine, CLIP_SAM: clip_sam}, models)

@@ -17,7 +17,7 @@ from PySide6.QtCore import QObject, QTimer, Signal
 
 from ovedit.document import Document, DocumentState
 from ovedit.engine.requests import Request
-from ovedit.errors import EngineMissingError, OVEditError
+from ovedit.errors import EngineMissingError, ModelError, OVEditError
 from ovedit.service.jobs import Job, JobFailure, JobProgress, JobResult, Where, new_job_id
 from ovedit.service.model_service import ModelService
 from ovedit.ui.background import Background
@@ -260,7 +260,7 @@ class Errands(QObject):
     def _failed(self, failure: JobFailure) -> None:
         if self._end(failure.id) is None:
             return
-        if isinstance(failure.error, EngineMissingError):
+        if isinstance(failure.error, EngineMissingError | ModelError):
             buttons = (("Models…", MODELS), ("Use the built-in engine", USE_BUILT_IN))
             self.said.emit(Message.of(failure.error, *buttons))
         else:

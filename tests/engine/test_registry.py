@@ -152,6 +152,8 @@ def test_an_engine_is_available_while_its_models_are_here() -> None:
     )
     assert "`ovedit models get large`" in caught.value.hint
     assert Finder.built == 0
+    other = SegmentRequest(IMAGE, ("bench",), options={"sam": "tiny"})
+    assert registry.answer("masker", other, silent, CancelToken()), "asked to use what is here"
     library.bytes_of["large"] = CHUNKS
     (info,) = registry.engines()
     assert (info.available, info.needs) == (True, "")

@@ -32,11 +32,13 @@ class ModelRuntime:
     """
 
     def __init__(self, library: ModelLibrary, *, device: str = "auto", budget: int = 0) -> None:
-        """device: "auto", "cuda", "cuda:1", "mps", "xpu" or "cpu"; looked at when first needed.
+        """library: where the models are; it stays as `library`.
+
+        device: "auto", "cuda", "cuda:1", "mps", "xpu" or "cpu"; looked at when first needed.
 
         budget: bytes that models may take together, 0 for a share of the device's memory.
         """
-        self._library = library
+        self.library = library
         self._wanted = device
         self._budget = budget
         self._device: Device | None = None
@@ -77,7 +79,7 @@ class ModelRuntime:
         memory ran out, which `attempt` handles.
         """
         cancel = cancel or CancelToken()
-        model = self._library.model(id)
+        model = self.library.model(id)
         # Asked for although a plan is given: the budget comes with it.
         device = self.device
         plan = plan or self._best(model, device)
@@ -95,7 +97,7 @@ class ModelRuntime:
 
     def plan(self, id: str, batch: int = 1) -> MemoryPlan:
         """The best plan for a model here: all of it on the device, in the dtype that is right."""
-        return self._best(self._library.model(id), self.device, batch)
+        return self._best(self.library.model(id), self.device, batch)
 
     def plans(
         self,
@@ -108,7 +110,7 @@ class ModelRuntime:
         cpu: bool = True,
     ) -> list[MemoryPlan]:
         """The best plan and those that need less memory, for `attempt`; see `ladder.descend`."""
-        dtype = choose_dtype(choose_device("cpu"), self._library.model(id)) if cpu else ""
+        dtype = choose_dtype(choose_device("cpu"), self.library.model(id)) if cpu else ""
         return descend(
             self.plan(id, batch), tiles=tiles, offloads=offloads, smaller=smaller, cpu=dtype
         )
@@ -125,7 +127,7 @@ class ModelRuntime:
         `work` uses the model with `use(id, ..., plan=plan)` and lets errors through. Raises
         `OutOfMemoryError` saying what was tried, and what `work` raises. See `ladder.Ladder.run`.
         """
-        title = self._library.model(id).title
+        title = self.library.model(id).title
         return self._ladder.run(id, title, self.device, plans, work, progress)
 
     def memory(self) -> MemoryState:
@@ -152,7 +154,7 @@ class ModelRuntime:
         return MemoryPlan(Placement(device.name, choose_dtype(device, model)), batch)
 
     def _folder(self, model: Model) -> Path:
-        state = self._library.state(model.id)
+        state = self.library.state(model.id)
         if state.presence is Presence.READY and state.folder is not None:
             return state.folder
         what = "is not" if state.presence is Presence.MISSING else "is only in part"
@@ -168,7 +170,7 @@ class ModelRuntime:
     def _parts(self, model: Model) -> list[tuple[Model, Path]]:
         """The models that hold what a pipeline lacks: smaller weights are published alone."""
         bases = model.base if model.task is Task.INPAINT else ()
-        parts = (self._library.model(id) for id in bases)
+        parts = (self.library.model(id) for id in bases)
         return [(part, self._folder(part)) for part in parts if PART in part.capabilities]
 
     def _adapt(
@@ -182,7 +184,7 @@ class ModelRuntime:
         for id in adapters:
             if id in entry.extras:
                 continue
-            adapter = self._library.model(id)
+            adapter = self.library.model(id)
             if adapter.loader != ADAPTER:
                 raise ModelError(f"{adapter.title} is no adapter.", f"Use it without {base.title}.")
             put_on(entry, base, adapter, self._folder(adapter), cancel)

@@ -1,0 +1,226 @@
+"""What the models see in a picture, asked for once and kept: the same picture answers all phrases.
+
+CLIP's features are kept within a budget of bytes, SAM 2's embeddings in `SamPictures`. The models
+themselves are the runtime's to keep.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import OrderedDict
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, ExitStack
+
+import torch
+
+from ovedit.engine.models.runtime.loaders.clip import ClipModel
+from ovedit.engine.models.runtime.runtime import ModelRuntime
+from ovedit.engine.protocols import CancelToken, Progress, stage
+from ovedit.engine.requests import Pixels
+from ovedit.engine.segmentation.automatic import Filters, automatic_masks, regions, workable
+from ovedit.engine.segmentation.context import DenseContext
+from ovedit.engine.segmentation.dense import DenseEncoder, plan_windows, resized
+from ovedit.engine.segmentation.pictures import SamPictures, picture_key
+from ovedit.engine.segmentation.proposals import cropped
+from ovedit.engine.segmentation.proxies import (
+    dino_correlations,
+    dino_patches,
+    sam_attention,
+    sam_features,
+)
+from ovedit.engine.segmentation.sam import SamImage, working_format
+from ovedit.engine.segmentation.settings import SegmentationSettings
+from ovedit.engine.segmentation.text import TextBank, bank_key
+from ovedit.engine.segmentation.values import FeatureMap, Proposal
+from ovedit.errors import EngineError
+from ovedit.geometry import Size
+
+BUDGET = 256 << 20
+"""Bytes of feature maps that are kept; one of a photograph takes 1 to 8 MB."""
+KEPT_PROPOSALS = 4
+"""Pictures whose proposals are kept; some hundred masks take 1 to 20 MB."""
+_SEEING = (
+    "clip",
+    "sam",
+    "dino",
+    "method",
+    "layers",
+    "layer_weights",
+    "proxy",
+    "windows",
+    "short_side",
+    "crop",
+    "stride",
+    "variant",
+)
+"""The settings that a feature map depends on."""
+
+
+class Perception:
+    """Belongs on the thread that owns the models."""
+
+    def __init__(self, runtime: ModelRuntime, budget: int = BUDGET) -> None:
+        self._runtime = runtime
+        self._budget = budget
+        self._kept: OrderedDict[bytes, FeatureMap] = OrderedDict()
+        self._banks: dict[str, TextBank] = {}
+        self._sam_pictures = SamPictures()
+        self._proposals: OrderedDict[bytes, tuple[tuple[Proposal, ...], Size]] = OrderedDict()
+
+    def features(
+        self,
+        image: Pixels,
+        settings: SegmentationSettings,
+        progress: Progress,
+        cancel: CancelToken,
+    ) -> FeatureMap:
+        """The feature map of a picture (H, W, 4); no encoder runs where it is known already.
+
+        Raises `ModelError` for a model that is not here, and what `DenseEncoder.features` raises.
+        """
+        relevant = repr([getattr(settings, name) for name in _SEEING])
+        key = hashlib.blake2b(picture_key(image) + relevant.encode()).digest()
+        if (known := self._kept.get(key)) is not None:
+            self._kept.move_to_end(key)
+            progress(1.0, "")
+            return known
+        with ExitStack() as models:
+            clip = models.enter_context(self._runtime.use(settings.clip, progress, cancel))
+            context = self._context(image, settings, clip, models, stage(progress, 0, 0.5), cancel)
+            found = DenseEncoder(clip).features(
+                image, settings, stage(progress, 0.5, 1), cancel, context
+            )
+        self._kept[key] = found
+        while len(self._kept) > 1 and self._bytes > self._budget:
+            self._kept.popitem(last=False)
+        return found
+
+    def bank(self, settings: SegmentationSettings) -> TextBank:
+        """The words as the settings' CLIP has them."""
+        if settings.clip not in self._banks:
+            model = self._runtime.library.model(settings.clip)
+            dtype = self._runtime.plan(settings.clip).placement.dtype
+
+            def use() -> AbstractContextManager[ClipModel]:
+                return self._runtime.use(model.id)
+
+            self._banks[settings.clip] = TextBank(bank_key(model, dtype), use)
+        return self._banks[settings.clip]
+
+    def sam(
+        self,
+        image: Pixels,
+        settings: SegmentationSettings,
+        models: ExitStack,
+        progress: Progress,
+        cancel: CancelToken,
+    ) -> SamImage:
+        """The picture as SAM 2 has it, ready for prompts until `models` is closed."""
+        network = models.enter_context(self._runtime.use(settings.sam, progress, cancel))
+        half = working_format(self._runtime.device)
+        return self._sam_pictures.of(network, settings.sam, image, half)
+
+    def proposals(
+        self,
+        image: Pixels,
+        settings: SegmentationSettings,
+        progress: Progress,
+        cancel: CancelToken,
+    ) -> tuple[tuple[Proposal, ...], Size]:
+        """All things that SAM 2 draws in a picture, and the size in whose pixels they are.
+
+        Found once for a picture and the settings that say how; every later phrase takes them.
+        """
+        knobs = settings.proposals
+        how = (
+            settings.sam,
+            knobs.points_per_side,
+            knobs.pred_iou,
+            knobs.stability,
+            knobs.small_grid,
+            knobs.nms,
+        )
+        key = hashlib.blake2b(picture_key(image) + repr(how).encode()).digest()
+        if key not in self._proposals:
+            with ExitStack() as models:
+                sam = self.sam(image, settings, models, stage(progress, 0, 0.1), cancel)
+                sam = sam.resized(workable(sam.size))
+                found = automatic_masks(
+                    sam,
+                    image,
+                    points_per_side=knobs.points_per_side,
+                    small_grid=knobs.small_grid,
+                    filters=Filters(knobs.pred_iou, knobs.stability, knobs.nms),
+                    progress=stage(progress, 0.1, 1, "Finding things"),
+                    cancel=cancel,
+                )
+            self._proposals[key] = found, sam.size
+            while len(self._proposals) > KEPT_PROPOSALS:
+                self._proposals.popitem(last=False)
+        self._proposals.move_to_end(key)
+        progress(1.0, "")
+        return self._proposals[key]
+
+    def crops(
+        self,
+        image: Pixels,
+        proposals: Sequence[Proposal],
+        size: Size,
+        settings: SegmentationSettings,
+        progress: Progress,
+        cancel: CancelToken,
+    ) -> torch.Tensor:
+        """(m, c): what CLIP sees in crops around the proposals; see `proposals.cropped`."""
+        with self._runtime.use(settings.clip, progress, cancel) as clip:
+            return cropped(clip, image, proposals, size, settings, progress, cancel)
+
+    @property
+    def _bytes(self) -> int:
+        return sum(features.size_bytes for features in self._kept.values())
+
+    def _context(
+        self,
+        image: Pixels,
+        settings: SegmentationSettings,
+        clip: ClipModel,
+        models: ExitStack,
+        progress: Progress,
+        cancel: CancelToken,
+    ) -> DenseContext:
+        method, use = settings.method, self._runtime.use
+        if method not in ("proxyclip", "trident", "corrclip"):
+            return DenseContext()
+        if settings.proxy == "sam" and method == "proxyclip":
+            return DenseContext(sam_features(models.enter_context(use(settings.sam))))
+        if settings.proxy == "diffusion" and method == "proxyclip":
+            raise EngineError(
+                "ProxyCLIP cannot look through a diffusion model yet.",
+                "Use the setting proxy=dino or proxy=sam.",
+            )
+        dino = models.enter_context(use(settings.dino, progress, cancel))
+        constants = settings.variant
+        if method == "proxyclip":
+            return DenseContext(dino_patches(dino))
+        if method == "trident":
+            network = models.enter_context(use(settings.sam, progress, cancel))
+            height, width = image.shape[:2]
+            plan = plan_windows(width, height, clip.image_size[0], settings)
+            small = torch.from_numpy(resized(image, plan, clip.mean).transpose(2, 0, 1).copy())
+            seen = sam_attention(
+                network,
+                small[None].to(network.device),
+                constants.affinity_beta,
+                constants.affinity_cap,
+            )
+            return DenseContext(dino_patches(dino), sam_attention=seen)
+        sam = self.sam(image, settings, models, progress, cancel)
+        sam = sam.resized(workable(sam.size))
+        found = automatic_masks(
+            sam,
+            points_per_side=constants.region_points,
+            filters=Filters(constants.region_iou, constants.region_stability, several=False),
+            progress=stage(progress, 0, 1, "Finding regions"),
+            cancel=cancel,
+        )
+        shape = sam.size.height, sam.size.width
+        return DenseContext(dino_correlations(dino), regions=regions(found, shape))
