@@ -64,11 +64,16 @@ def tiny_sam(side: int = 256) -> SAM2Base:
 
 
 def local_sam(side: int = 1024, radius: float = 0.15) -> SAM2Base:
-    """One whose masks lie around the point asked at, as those of trained weights do.
+    """A tiny one whose masks are `localised`."""
+    return localised(tiny_sam.__wrapped__(side), radius)
+
+
+def localised(model: SAM2Base, radius: float = 0.15) -> SAM2Base:
+    """The model with its masks around the point asked at, as those of trained weights are.
 
     Random weights say that everything belongs to everything.
     """
-    model = tiny_sam.__wrapped__(side)
+    side = model.image_size
     asked: list[torch.Tensor] = []
 
     def remember(_: nn.Module, args: object, kwargs: dict[str, Any]) -> None:
