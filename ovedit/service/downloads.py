@@ -71,7 +71,7 @@ class DownloadService(QObject):
     """Runs errands one after another on a thread of its own, which starts with the first of them.
 
     Lives on the thread that made it, which needs an event loop. Every errand ends in exactly one of
-    `finished`, `failed` and `stopped`; after each of them a new shelf comes.
+    `finished`, `failed` and `stopped`; the shelf as it is then comes before.
 
     listed(Shelf): the answer to `refresh`; list_failed(OVEditError): why there is none.
     progressed(Transfer): about 10 a second.
@@ -201,7 +201,6 @@ class DownloadService(QObject):
         signal.emit(transfer, *values)
         self._dispatch()
         self.changed.emit()
-        self.refresh()
 
     def _current(self, id: int) -> Transfer | None:
         """The running errand, if it has this id: signals of one that ended may be under way."""
@@ -262,10 +261,13 @@ class _Worker(QObject):
             cancel.check()
             value = self._do(transfer, listen, cancel)
         except Cancelled:
+            self.list_models()
             self.stopped.emit(transfer.id)
         except BaseException as error:
+            self.list_models()
             self.failed.emit(transfer.id, as_value(error, f"The model {transfer.model}".strip()))
         else:
+            self.list_models()
             self.answered.emit(transfer.id, value)
 
     def _do(self, transfer: Transfer, listen: TransferListener, cancel: CancelToken) -> object:

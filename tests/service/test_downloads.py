@@ -93,8 +93,10 @@ def test_a_download_reports_ends_and_renews_the_shelf(
     service: DownloadService, library: ScriptedLibrary, heard: Heard, until: Any
 ) -> None:
     service.get("small")
-    until(lambda: heard.of("listed"))
+    until(lambda: heard.of("finished"))
     (transfer, folder), *others = heard.of("finished")
+    kinds = [kind for kind, _ in heard.events]
+    assert kinds.index("listed") < kinds.index("finished"), "what is shown then is already true"
     assert not others
     assert (transfer.errand, transfer.model, folder) == (
         Errand.GET,

@@ -187,7 +187,7 @@ class ModelsDialog(QDialog):
         if transfer.errand is Errand.VERIFY:
             self.detail.say(transfer.model, "All files are as their publisher made them.")
         elif transfer.errand is Errand.ADD and isinstance(value, Model):
-            self._wanted = value.id
+            self.show_model(value.id)
             self.detail.say(value.id, f"{value.title} is used where it lies.")
 
     def _failed(self, transfer: Transfer, error: OVEditError) -> None:
