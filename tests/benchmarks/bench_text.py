@@ -110,7 +110,7 @@ class Bench:
         tokens = self.clip.tokenizer(texts)
         padded = seconds(lambda: self.clip.model.encode_text(tokens))
         cut = seconds(lambda: encode(self.clip, texts, silent, CancelToken()))
-        row(f"{PADDED} sentences, padded to 77 tokens and not", padded, cut, None)
+        row(f"{PADDED} sentences, each padded to 77 tokens, and as a tree", padded, cut, None)
 
     def classes(self, count: int, templates: str) -> None:
         """All classes over one picture, and over the next."""

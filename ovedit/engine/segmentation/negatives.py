@@ -15,11 +15,9 @@ from torch.nn import functional
 
 from ovedit.engine.protocols import CancelToken, Progress, silent
 from ovedit.engine.segmentation.settings import SegmentationSettings
+from ovedit.engine.segmentation.templates import PLAIN
 from ovedit.engine.segmentation.text import TextBank
 from ovedit.engine.segmentation.vocabulary import Vocabulary, folded
-
-PLAIN = "1"
-"""The template set for the vocabulary: ranking a thousand words wants no finer one."""
 
 
 @dataclass(frozen=True, eq=False)

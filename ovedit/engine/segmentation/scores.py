@@ -13,8 +13,9 @@ from dataclasses import dataclass
 import torch
 
 from ovedit.engine.protocols import CancelToken, Progress, silent
-from ovedit.engine.segmentation.negatives import PLAIN, choose_negatives, rank_nouns
+from ovedit.engine.segmentation.negatives import choose_negatives, rank_nouns
 from ovedit.engine.segmentation.settings import SegmentationSettings
+from ovedit.engine.segmentation.templates import PLAIN
 from ovedit.engine.segmentation.text import TextBank, clean_phrase
 from ovedit.engine.segmentation.values import FeatureMap, Probabilities
 from ovedit.engine.segmentation.vocabulary import Vocabulary, load_vocabulary

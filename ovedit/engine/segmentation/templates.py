@@ -108,6 +108,8 @@ _EIGHTY = (
     "a picture of the {} on a poster.",
 )
 
+PLAIN = "1"
+"""The smallest set: ranking a thousand words wants no finer one."""
 BARE = "bare"
 """The set that leaves a text as it is, for what is a sentence already."""
 

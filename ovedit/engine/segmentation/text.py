@@ -21,7 +21,7 @@ from ovedit.engine.models.runtime.loaders.clip import ClipModel
 from ovedit.engine.protocols import CancelToken, Progress, silent
 from ovedit.engine.segmentation import text_store
 from ovedit.engine.segmentation.settings import SegmentationSettings
-from ovedit.engine.segmentation.templates import BARE, TEMPLATES, fill
+from ovedit.engine.segmentation.templates import BARE, PLAIN, TEMPLATES, fill
 from ovedit.engine.segmentation.text_encoder import encode
 from ovedit.engine.segmentation.text_store import Row
 from ovedit.errors import FileError, UsageError
@@ -80,6 +80,7 @@ class TextBank:
         self._use = use
         self._folder = cache_folder() / "texts" if folder is None else folder
         self._kept: dict[str, dict[str, Row]] = {}
+        self._unsaved: set[str] = set()
 
     def embed(
         self,
@@ -104,7 +105,8 @@ class TextBank:
             kept[text] = row
         for text in list(kept)[: -text_store.MOST_ROWS]:
             del kept[text]
-        if fresh:
+        if fresh or templates in self._unsaved:
+            self._unsaved.discard(templates)
             try:
                 text_store.write(self._path(templates), kept)
             except FileError as error:
@@ -164,7 +166,14 @@ class TextBank:
         with self._use() as clip:
             values, cut = encode(clip, sentences, progress, cancel)
         count = len(TEMPLATES[templates])
-        means = functional.normalize(values.view(len(texts), count, -1).mean(dim=1), dim=-1)
+        grouped = values.view(len(texts), count, -1)
+        if TEMPLATES[templates][0] == TEMPLATES[PLAIN][0]:
+            # The first sentence of a larger set is all of the smallest, which ranking asks for.
+            plain = self._rows(PLAIN)
+            self._unsaved.add(PLAIN)
+            for i, text in enumerate(texts):
+                plain.setdefault(text, Row(grouped[i, 0].numpy(), cut[i * count]))
+        means = functional.normalize(grouped.mean(dim=1), dim=-1)
         return {
             text: Row(means[i].numpy(), any(cut[i * count : (i + 1) * count]))
             for i, text in enumerate(texts)

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from ovedit.engine.library import Licence, Model, ModelFile, Task
 from ovedit.engine.models.runtime.loaders.clip import ClipModel
 from ovedit.engine.protocols import CancelToken, silent
-from ovedit.engine.segmentation import text_store
+from ovedit.engine.segmentation import text_encoder, text_store
 from ovedit.engine.segmentation.settings import SegmentationSettings, from_options
 from ovedit.engine.segmentation.templates import TEMPLATES, fill
 from ovedit.engine.segmentation.text import TextBank, bank_key, clean_phrase
@@ -95,6 +95,18 @@ def test_cutting_sentences_where_they_end_changes_nothing(
     assert cut == [False, False, True, False, False]
 
 
+@pytest.mark.parametrize("at_once", [1, 30, 10_000])
+def test_sentences_that_begin_alike_are_read_together(
+    clip: ClipModel, monkeypatch: pytest.MonkeyPatch, at_once: int
+) -> None:
+    monkeypatch.setattr(text_encoder, "_TOKENS_AT_ONCE", at_once)
+    sentences = [*fill("80", "dog"), *fill("7", "dog house"), *fill("1", "dog")]
+    values, _ = encode(clip, sentences, silent, CancelToken())
+    with torch.no_grad():
+        expected = clip.model.encode_text(clip.tokenizer(sentences), normalize=True)
+    torch.testing.assert_close(values, expected, atol=1e-6, rtol=1e-5)
+
+
 def test_templates_are_as_many_as_their_name_says() -> None:
     for name in ("1", "4", "7", "80"):
         sentences = TEMPLATES[name]
@@ -116,6 +128,16 @@ def test_a_word_is_read_once(clip: ClipModel, tmp_path: Path) -> None:
     torch.testing.assert_close(first[1], again[0], atol=0, rtol=0)
     bank.embed(["cat"], "7")
     assert opener.times == 2
+
+
+def test_the_first_sentence_of_a_set_is_not_read_again(clip: ClipModel, tmp_path: Path) -> None:
+    bank, opener = bank_of(clip, tmp_path)
+    bank.embed(["cat", "dog"], "7")
+    found = bank.embed(["dog"], "1").values
+    assert opener.times == 1
+    np.testing.assert_allclose(found[0], by_hand(clip, "dog", "1"), atol=1e-6)
+    later, _ = bank_of(None, tmp_path)
+    torch.testing.assert_close(later.embed(["dog"], "1").values, found, atol=0, rtol=0)
 
 
 def test_words_outlast_the_program(clip: ClipModel, tmp_path: Path) -> None:
