@@ -71,6 +71,17 @@ def test_a_model_is_loaded_on_the_models_thread_told_kept_and_unloaded(
     assert heard[-1].residents == ()
 
 
+def test_what_was_pinned_before_anything_was_loaded_stays(runtime: LazyRuntime) -> None:
+    runtime.pin("dino")
+    with runtime.get().use("dino"):
+        pass
+    assert runtime.unload() == 0
+    (resident,) = runtime.memory().residents
+    assert resident.pinned
+    runtime.pin("dino", False)
+    assert runtime.unload() == resident.size
+
+
 def test_a_missing_model_is_told_and_nothing_else_is_asked(built: Built, qtbot: QtBot) -> None:
     model, _ = built("dino")
     runtime = LazyRuntime(Shelf({"dino": (model, None)}), device="cpu")
