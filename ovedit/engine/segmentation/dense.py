@@ -19,6 +19,7 @@ from ovedit.engine.segmentation.methods import METHODS
 from ovedit.engine.segmentation.settings import SegmentationSettings
 from ovedit.engine.segmentation.values import FeatureMap
 from ovedit.engine.segmentation.windows import Canvas, WindowPlan, sliding, whole
+from ovedit.errors import EngineError
 from ovedit.geometry import Rect
 
 _STEP = "Looking at the picture"
@@ -44,9 +45,9 @@ class DenseEncoder:
         """The map of a picture (H, W, 3 or 4), straight alpha; what is transparent shows nothing.
 
         batch: windows at once; 0 for as many as the settings say, but one by one on a CPU, where
-        more at once take just as long. Raises `EngineError` naming what the method lacks,
-        `UsageError` for layers that the model or the method does not have, and `Cancelled` within a
-        batch.
+        more at once take just as long. Raises `EngineError` naming what the method lacks, or for
+        weights that give no numbers, `UsageError` for layers that the model or the method does not
+        have, and `Cancelled` within a batch.
         """
         backbone = self._backbone
         cancel.check()
@@ -71,6 +72,11 @@ class DenseEncoder:
         assert canvas is not None
         cancel.check()
         values = method.finish(canvas.blended())
+        if not bool(values.isfinite().all() & overall.isfinite().all()):
+            raise EngineError(
+                f"{settings.clip} saw something that is not a number.",
+                f'Check its files with "ovedit models verify {settings.clip}".',
+            )
         progress(1.0, _STEP)
         return FeatureMap(values, overall)
 
@@ -84,14 +90,14 @@ def plan_windows(width: int, height: int, patch: int, settings: SegmentationSett
 
 def resized(image: Pixels, plan: WindowPlan, background: tuple[float, ...]) -> NDArray[np.float32]:
     """RGB in [0, 1] (H, W, 3) of a picture at the size of the plan, over the background colour."""
-    rgb = image[..., :3].astype(np.float32) / 255
     if image.shape[2] == 4 and not (image[..., 3] == 255).all():
         alpha = image[..., 3:].astype(np.float32) / 255
-        rgb = rgb * alpha + np.asarray(background, np.float32) * (1 - alpha)
+        colour = 255 * np.asarray(background, np.float32)
+        image = (image[..., :3] * alpha + colour * (1 - alpha)).round().astype(np.uint8)
     shrinks = plan.width * plan.height < image.shape[0] * image.shape[1]
     how = cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC
-    small = cv2.resize(rgb, (plan.width, plan.height), interpolation=how)
-    return np.clip(small, 0, 1, dtype=np.float32)
+    small = cv2.resize(image, (plan.width, plan.height), interpolation=how)
+    return np.divide(small[..., :3], 255, dtype=np.float32)
 
 
 def _batches(plan: WindowPlan, size: int) -> Iterator[list[Rect]]:

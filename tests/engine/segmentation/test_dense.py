@@ -234,6 +234,15 @@ def test_odd_pictures_have_a_map(clip: ClipModel, shape: tuple[int, int, int]) -
         assert bool(found.values.isfinite().all()) and min(found.values.shape[:2]) >= 4
 
 
+def test_weights_that_give_no_numbers_are_an_error(clip: ClipModel) -> None:
+    broken = replace(clip, model=copy.deepcopy(clip.model))
+    broken.model.visual.get_parameter("ln_post.weight")[0] = torch.nan
+    with pytest.raises(
+        EngineError, match=r"not a number.*ovedit models verify clip-vit-b16-openai"
+    ):
+        encode(broken, SMALL)
+
+
 def test_what_is_transparent_shows_nothing(clip: ClipModel) -> None:
     settings = replace(SMALL, windows="whole")
     maps = []
