@@ -87,7 +87,8 @@ class EngineInfo:
     edit it does; good_at, bad_at: one honest sentence each; models: ids of the models that it
     needs on this computer; keeps_shape: what it replaces or restyles keeps its outline, so that the
     mask wants little room around it; uses_negative: it heeds the negative prompt of an edit;
-    settings: the options that it knows, or None where it says so itself when asked.
+    settings: the options that it knows, or None where it says so itself when asked; works_with:
+    the tasks of models (`library.Task`) that its settings can name in place of those.
     """
 
     name: str
@@ -102,6 +103,7 @@ class EngineInfo:
     keeps_shape: bool = False
     uses_negative: bool = False
     settings: tuple[str, ...] | None = None
+    works_with: frozenset[str] = frozenset()
 
 
 @runtime_checkable

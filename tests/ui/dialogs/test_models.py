@@ -289,6 +289,11 @@ def test_engines_that_use_a_model_are_named(dialog: ModelsDialog, qtbot: QtBot) 
     assert used.text() == "No engine of this version uses it yet"
     dialog.set_engines([EngineInfo("clip-sam", "CLIP + SAM 2", True, models=("clip", "small"))])
     assert used.text() == "CLIP + SAM 2"
+    click_row(qtbot, dialog, "large")
+    assert used.text() == "No engine of this version uses it yet"
+    any_mask = EngineInfo("any", "Any masks", True, works_with=frozenset({Task.MASKS}))
+    dialog.set_engines([any_mask])
+    assert used.text() == "Any masks"
 
 
 def test_a_model_asked_for_before_the_list_came_is_shown(

@@ -88,7 +88,11 @@ def licence_text(model: Model) -> str:
 
 def use_text(model: Model, engines: Sequence[EngineInfo]) -> str:
     """Which engines work with it."""
-    titles = [engine.title for engine in engines if model.id in engine.models]
+    titles = [
+        engine.title
+        for engine in engines
+        if model.id in engine.models or model.task in engine.works_with
+    ]
     return ", ".join(titles) or "No engine of this version uses it yet"
 
 
