@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import torch
@@ -16,6 +17,7 @@ from torch import nn
 
 from ovedit.engine.models.runtime.loaders.sam import _STABILITY
 from ovedit.engine.protocols import CancelToken, Progress, silent
+from ovedit.engine.segmentation import decoder
 from ovedit.engine.segmentation.sam import Embedding, Masks, Prompt, SamImage
 from ovedit.geometry import Size
 
@@ -79,18 +81,36 @@ def localised(model: SAM2Base, radius: float = 0.15) -> SAM2Base:
     def remember(_: nn.Module, args: object, kwargs: dict[str, Any]) -> None:
         asked[:] = [kwargs["points"][0][:, 0] / side]
 
-    def localise(_: nn.Module, args: object, answer: tuple[torch.Tensor, ...]) -> Any:
-        cells = answer[0].shape[-1]
+    def localise(logits: torch.Tensor) -> torch.Tensor:
+        cells = logits.shape[-1]
         centres = (torch.arange(cells) + 0.5) / cells
         x, y = asked[0].T[..., None, None]
         away = ((centres - x) ** 2 + (centres[:, None] - y) ** 2) / radius**2
         # Their three masks differ in size, as part and whole do.
-        sizes = torch.linspace(0.5, 2, answer[0].shape[1])[:, None, None]
-        return (answer[0] + 4 * (sizes - away[:, None]), *answer[1:])
+        sizes = torch.linspace(0.5, 2, logits.shape[1])[:, None, None]
+        return logits + 4 * (sizes - away[:, None])
 
     model.sam_prompt_encoder.register_forward_pre_hook(remember, with_kwargs=True)
-    model.sam_mask_decoder.register_forward_hook(localise)
+    model.sam_mask_decoder.register_forward_hook(
+        lambda _, args, answer: (localise(answer[0]), *answer[1:])
+    )
+    _LOCALISED[model.sam_mask_decoder] = localise
     return model
+
+
+_LOCALISED: WeakKeyDictionary[nn.Module, Callable[[torch.Tensor], torch.Tensor]] = (
+    WeakKeyDictionary()
+)
+_decode = decoder.decode
+
+
+def _decode_localised(network: Any, *args: Any, **kwargs: Any) -> Any:
+    """Our own decoder is no module that could be hooked."""
+    logits, iou = _decode(network, *args, **kwargs)
+    return _LOCALISED.get(network, lambda same: same)(logits), iou
+
+
+decoder.decode = _decode_localised
 
 
 class ScriptedSam(SamImage):

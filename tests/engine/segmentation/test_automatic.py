@@ -49,10 +49,13 @@ def discs(*things: tuple[float, float, float]):
     return answer
 
 
-@pytest.mark.parametrize("together", [1, 16])
 @pytest.mark.parametrize(
-    "filters",
-    [Filters(0.3, 0.4, 0.4), Filters(0.52, 0.0, 0.7), Filters(0.5, 0.45, 0.3, several=False)],
+    ("filters", "together"),
+    [
+        (Filters(0.3, 0.4, 0.4), 1),
+        (Filters(0.52, 0.0, 0.7), 16),
+        (Filters(0.5, 0.45, 0.3, several=False), 16),
+    ],
 )
 def test_the_masks_of_the_publishers_generator_survive(filters: Filters, together: int) -> None:
     photo = plain_photo("astronaut", 120)
@@ -61,7 +64,7 @@ def test_the_masks_of_the_publishers_generator_survive(filters: Filters, togethe
         warnings.simplefilter("ignore")
         generator = SAM2AutomaticMaskGenerator(
             model,
-            points_per_side=6,
+            points_per_side=5,
             points_per_batch=together,
             pred_iou_thresh=filters.pred_iou,
             stability_score_thresh=filters.stability,
@@ -70,9 +73,9 @@ def test_the_masks_of_the_publishers_generator_survive(filters: Filters, togethe
         )
     expected = generator.generate(photo)
     sam = SamImage(model, embed(model, photo), Size(120, 120))
-    found = automatic_masks(sam, points_per_side=6, filters=filters)
+    found = automatic_masks(sam, points_per_side=5, filters=filters)
     # Some, and not all.
-    assert 5 < len(found) < 36 * (3 if filters.several else 1) - 10
+    assert 5 < len(found) < 25 * (3 if filters.several else 1) - 5
     assert len(found) == len(expected)
     for ours, theirs in zip(found, expected, strict=True):
         assert ours.iou == pytest.approx(theirs["predicted_iou"], abs=1e-5)
@@ -81,8 +84,8 @@ def test_the_masks_of_the_publishers_generator_survive(filters: Filters, togethe
         assert (ours.rect.x, ours.rect.y) == tuple(theirs["bbox"][:2])
         assert (ours.rect.width - 1, ours.rect.height - 1) == tuple(theirs["bbox"][2:])
         differing = whole(ours, photo.shape[:2]) != theirs["segmentation"]
-        # Rounding differs where many points are asked at once.
-        assert differing.sum() <= (0 if together == 1 else 3)
+        # The order of sums differs, so a pixel on the cut may fall to either side.
+        assert differing.sum() <= 3
 
 
 def test_things_are_found_once_and_the_best_first() -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import warnings
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -92,6 +93,25 @@ class TestAgainstThePublishersPredictor:
         found = full.masks(prompt, several=False)
         np.testing.assert_allclose(found.logits, expected[2], atol=1e-5)
         np.testing.assert_allclose(found.iou, expected[1], atol=1e-6)
+
+
+@pytest.mark.parametrize("several", [True, False])
+def test_the_decoder_for_one_prompt_says_what_the_publishers_does(
+    sam: SamImage, several: bool
+) -> None:
+    assert sam.embedding.rows is not None
+    plain = replace(sam, embedding=replace(sam.embedding, rows=None))
+    mask = torch.linspace(-9, 9, 64 * 64).view(64, 64)
+    for prompt in (
+        Prompt((Point(30, 40),)),
+        Prompt((Point(30, 40), Point(9, 9, False), Point(50, 60)), (5, 5, 90, 60)),
+        Prompt(box=(5, 5, 90, 60), mask=mask),
+        Prompt(mask=mask),
+    ):
+        ours, theirs = (each.masks(prompt, several=several) for each in (sam, plain))
+        assert theirs.logits.std() > 0.1
+        torch.testing.assert_close(ours.logits, theirs.logits, atol=2e-5, rtol=0)
+        torch.testing.assert_close(ours.iou, theirs.iou, atol=1e-6, rtol=0)
 
 
 def test_many_prompts_are_answered_like_each_alone_and_in_order(sam: SamImage) -> None:
