@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ovedit.engine.segmentation.windows import (
@@ -47,6 +47,7 @@ def test_last_windows_end_at_the_edges() -> None:
     assert max(w.bottom for w in plan.windows) == plan.height == 336
 
 
+@settings(deadline=None)
 @given(sides, sides, st.sampled_from([8, 14, 16]), st.integers(32, 500), st.integers(16, 400))
 def test_windows_cover_everything_on_whole_patches(
     width: int, height: int, patch: int, short: int, crop: int
@@ -61,6 +62,7 @@ def test_windows_cover_everything_on_whole_patches(
         assert all(later - earlier <= span for earlier, later in pairwise(starts))
 
 
+@settings(deadline=None)
 @given(sides, sides, st.sampled_from([8, 14, 16]), st.integers(32, 4096))
 def test_a_whole_picture_stays_within_its_patches(
     width: int, height: int, patch: int, short: int
