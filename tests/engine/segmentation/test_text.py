@@ -14,6 +14,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from open_clip.tokenizer import HFTokenizer
 
 from ovedit.engine.library import Licence, Model, ModelFile, Task
 from ovedit.engine.models.runtime.loaders.clip import ClipModel
@@ -104,6 +105,26 @@ def test_sentences_that_begin_alike_are_read_together(
     values, _ = encode(clip, sentences, silent, CancelToken())
     with torch.no_grad():
         expected = clip.model.encode_text(clip.tokenizer(sentences), normalize=True)
+    torch.testing.assert_close(values, expected, atol=1e-6, rtol=1e-5)
+
+
+def test_tokenizers_of_transformers(clip: ClipModel, tmp_path: Path) -> None:
+    from tokenizers import Tokenizer, models, pre_tokenizers
+    from transformers import PreTrainedTokenizerFast
+
+    words = {word: number for number, word in enumerate(["<pad>", "a", "photo", "dog", "</s>"])}
+    backend = Tokenizer(models.WordLevel(words, unk_token="</s>"))
+    backend.pre_tokenizer = pre_tokenizers.Whitespace()  # type: ignore[assignment]
+    PreTrainedTokenizerFast(
+        tokenizer_object=backend, pad_token="<pad>", unk_token="</s>"
+    ).save_pretrained(tmp_path)
+    tokenizer = HFTokenizer(str(tmp_path), context_length=77)
+    model = replace(clip, tokenizer=tokenizer)
+    sentences = ["a photo", "a " * 77, "a " * 78]
+    values, cut = encode(model, sentences, silent, CancelToken())
+    assert cut == [False, False, True]
+    with torch.no_grad():
+        expected = clip.model.encode_text(tokenizer(sentences), normalize=True)
     torch.testing.assert_close(values, expected, atol=1e-6, rtol=1e-5)
 
 
