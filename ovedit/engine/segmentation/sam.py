@@ -253,7 +253,7 @@ def embed(model: SAM2Base, image: Pixels, half: torch.dtype | None = None) -> Em
             "Check its files with `ovedit models verify`, or choose another device.",
         )
     rows = None
-    if model.device.type == "cpu" and half is None:
+    if model.device.type == "cpu" and half is None and fine:
         rows = decoder.rows_of(model, coarse, tuple(fine), position)
     return Embedding(coarse, tuple(fine), position, rows)
 
