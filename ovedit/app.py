@@ -50,6 +50,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def build_window() -> MainWindow:
     """A main window with its session, its model service and the engines there are."""
+    from PySide6.QtCore import QTimer
+
     from ovedit import settings as settings_file
     from ovedit.engine.registry import default_registry, default_runtime
     from ovedit.service.downloads import DownloadService
@@ -65,7 +67,8 @@ def build_window() -> MainWindow:
     runtime = default_runtime(settings)
     service = ModelService(default_registry(runtime))
     window = MainWindow(Session(settings), service, DownloadService(runtime.library), runtime)
-    service.refresh_engines()
+    # Looks for models on the disk: after the first paint.
+    QTimer.singleShot(50, service.refresh_engines)
     if problem is not None:
         window.say(problem)
     return window

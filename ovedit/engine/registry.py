@@ -30,7 +30,7 @@ from ovedit.engine.requests import (
     Result,
     SegmentRequest,
 )
-from ovedit.errors import CannotDoError, EngineMissingError, UsageError
+from ovedit.errors import CannotDoError, EngineMissingError, ModelError, UsageError
 from ovedit.settings import Settings
 from ovedit.units import size_text
 
@@ -121,7 +121,11 @@ class EngineRegistry:
         return not known.isdisjoint(options.values())
 
     def _with_models(self, info: EngineInfo) -> EngineInfo:
-        missing = self._missing(info)
+        try:
+            missing = self._missing(info)
+        except ModelError as error:
+            # A catalogue that cannot be read must not take the other engines away.
+            return replace(info, available=False, needs=f"a catalogue that can be read: {error}")
         return replace(info, available=False, needs=_names(missing)) if missing else info
 
     def _missing(self, info: EngineInfo) -> list[Missing]:

@@ -7,7 +7,7 @@ import threading
 import numpy as np
 import pytest
 
-from ovedit.engine.library import MemoryState
+from ovedit.engine.library import MemoryState, Model
 from ovedit.engine.protocols import CancelToken, EngineInfo, EngineProvider, Progress, silent
 from ovedit.engine.registry import EngineRegistry, LazyRuntime, default_registry
 from ovedit.engine.requests import (
@@ -19,7 +19,7 @@ from ovedit.engine.requests import (
     SegmentRequest,
     SegmentResult,
 )
-from ovedit.errors import Cancelled, CannotDoError, EngineMissingError, UsageError
+from ovedit.errors import Cancelled, CannotDoError, EngineMissingError, ModelError, UsageError
 from tests.fake_library import CHUNKS, ScriptedLibrary
 
 IMAGE = np.zeros((4, 5, 4), np.uint8)
@@ -158,6 +158,22 @@ def test_an_engine_is_available_while_its_models_are_here() -> None:
     (info,) = registry.engines()
     assert (info.available, info.needs) == (True, "")
     assert isinstance(registry.answer("masker", segment(), silent, CancelToken()), SegmentResult)
+
+
+def test_a_catalogue_that_is_wrong_takes_no_other_engine_away() -> None:
+    library = ScriptedLibrary()
+
+    def wrong(id: str) -> Model:
+        raise ModelError("models.toml is wrong.", "Mend it.")
+
+    library.model = wrong
+    registry = EngineRegistry({FINDER: Finder, MASKER: Finder}, LazyRuntime(library))
+    finder, masker = registry.engines()
+    assert finder.available and not masker.available
+    assert "models.toml is wrong. Mend it." in masker.needs
+    assert registry.answer("finder", segment(), silent, CancelToken())
+    with pytest.raises(ModelError, match=r"models\.toml is wrong"):
+        registry.answer("masker", segment(), silent, CancelToken())
 
 
 def test_no_model_is_in_memory_before_an_engine_asks_for_one() -> None:

@@ -296,6 +296,27 @@ def test_engines_that_use_a_model_are_named(dialog: ModelsDialog, qtbot: QtBot) 
     assert used.text() == "Any masks"
 
 
+def test_all_that_an_engine_lacks_comes_with_one_click(
+    dialog: ModelsDialog, qtbot: QtBot, library: ScriptedLibrary
+) -> None:
+    dialog.set_engines([EngineInfo("clip-sam", "CLIP + SAM 2", True, models=("clip", "small"))])
+    click_row(qtbot, dialog, "large")
+    assert not dialog.detail.bundle.isVisible()
+    click_row(qtbot, dialog, "clip")
+    assert dialog.detail.bundle.text() == "All for CLIP + SAM 2, 40 bytes"
+    click(qtbot, dialog.detail.bundle)
+    qtbot.waitUntil(lambda: library.bytes_of["clip"] == library.bytes_of["small"] == CHUNKS)
+    qtbot.waitUntil(lambda: dialog.detail.verify.isVisible())
+    assert library.asked == ["get clip", "get small"]
+    assert not dialog.detail.bundle.isVisible()
+
+
+def test_terms_are_not_accepted_in_passing(dialog: ModelsDialog, qtbot: QtBot) -> None:
+    dialog.set_engines([EngineInfo("p", "Painter", True, models=("painter", "small"))])
+    click_row(qtbot, dialog, "small")
+    assert not dialog.detail.bundle.isVisible(), "one of them has terms of its own"
+
+
 def test_a_model_asked_for_before_the_list_came_is_shown(
     downloads: DownloadService, qtbot: QtBot, dark: Theme
 ) -> None:

@@ -43,7 +43,7 @@ class ModelDetail(QWidget):
     """Shows one model and lets the person act on it.
 
     Signals, each with the model's id: get_wanted, stop_wanted, discard_wanted (stop, and delete
-    what came), verify_wanted, remove_wanted.
+    what came), verify_wanted, remove_wanted. bundle_wanted() for the button of `show_bundle`.
     """
 
     get_wanted = Signal(str)
@@ -51,6 +51,7 @@ class ModelDetail(QWidget):
     discard_wanted = Signal(str)
     verify_wanted = Signal(str)
     remove_wanted = Signal(str)
+    bundle_wanted = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -79,6 +80,8 @@ class ModelDetail(QWidget):
         self.accept_terms = CheckBox("I have read the licence and accept it")
         self.get = QPushButton("Download")
         set_role(self.get, primary=True)
+        self.bundle = QPushButton()
+        self.bundle.hide()
         self.stop = QPushButton("Pause")
         self.discard = QPushButton("Delete what came")
         self.verify = QPushButton("Check files")
@@ -91,6 +94,7 @@ class ModelDetail(QWidget):
         self.get.clicked.connect(lambda: self._ask(self.get_wanted))
         self.stop.clicked.connect(lambda: self._ask(self.stop_wanted))
         self.discard.clicked.connect(lambda: self._ask(self.discard_wanted))
+        self.bundle.clicked.connect(self.bundle_wanted)
         self.verify.clicked.connect(lambda: self._ask(self.verify_wanted))
         self.remove.clicked.connect(lambda: self._ask(self.remove_wanted))
         self.open_folder.clicked.connect(self._open_folder)
@@ -129,7 +133,14 @@ class ModelDetail(QWidget):
         scroll.setWidget(self._body)
         buttons = QHBoxLayout()
         buttons.setSpacing(8)
-        for button in (self.get, self.stop, self.discard, self.verify, self.open_folder):
+        for button in (
+            self.get,
+            self.bundle,
+            self.stop,
+            self.discard,
+            self.verify,
+            self.open_folder,
+        ):
             button.setAutoDefault(False)
             buttons.addWidget(button)
         buttons.addStretch(1)
@@ -186,6 +197,11 @@ class ModelDetail(QWidget):
         self._state, self._transfer, self._free = state, transfer, free
         self._facts["Place"].setText(place_text(state))
         self._show_actions()
+
+    def show_bundle(self, text: str) -> None:
+        """Offer to get all that an engine lacks at once; "" takes the offer away."""
+        self.bundle.setText(text)
+        self.bundle.setVisible(bool(text))
 
     def say(self, model_id: str, text: str, kind: str = "info") -> None:
         """Keep a sentence for a model until something else happens to it; "" takes it away."""

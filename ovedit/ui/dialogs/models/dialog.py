@@ -18,7 +18,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from ovedit.engine.library import Model, ModelState, Task
+from ovedit.engine.library import Model, ModelState, Presence, Task
 from ovedit.engine.protocols import EngineInfo
 from ovedit.errors import OVEditError
 from ovedit.service.downloads import DownloadService, Errand, Shelf, Transfer
@@ -106,6 +106,7 @@ class ModelsDialog(QDialog):
         downloads.failed.connect(self._failed)
         self.list.selection_changed.connect(lambda ids: self.show_model(*ids[:1]))
         detail.get_wanted.connect(downloads.get)
+        detail.bundle_wanted.connect(self._get_bundle)
         detail.stop_wanted.connect(downloads.stop)
         detail.discard_wanted.connect(downloads.remove)
         detail.verify_wanted.connect(downloads.verify)
@@ -182,6 +183,34 @@ class ModelsDialog(QDialog):
         if shown in self._entries:
             transfer = self._downloads.transfer_of(shown)
             self.detail.show_state(self._entries[shown][1], transfer, self._free)
+        self._show_bundle()
+
+    def _bundle(self) -> tuple[str, list[str]]:
+        """An engine that lacks the model shown and others too, and what it lacks."""
+        for engine in self._engines:
+            lacking = [
+                id
+                for id in engine.models
+                if id in self._entries
+                and self._entries[id][1].presence is not Presence.READY
+                and self._downloads.transfer_of(id) is None
+            ]
+            if self.detail.model_id in lacking and len(lacking) > 1:
+                licences = [self._entries[id][0].licence for id in lacking]
+                if all(one.commercial and not one.gated for one in licences):
+                    return engine.title, lacking
+        return "", []
+
+    def _show_bundle(self) -> None:
+        title, ids = self._bundle()
+        entries = [self._entries[id] for id in ids]
+        left = sum(model.download_size - state.on_disk for model, state in entries)
+        fits = left <= self._free
+        self.detail.show_bundle(f"All for {title}, {size_text(left)}" if ids and fits else "")
+
+    def _get_bundle(self) -> None:
+        for id in self._bundle()[1]:
+            self._downloads.get(id)
 
     def _finished(self, transfer: Transfer, value: object) -> None:
         if transfer.errand is Errand.VERIFY:
