@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import argparse
 
     from ovedit.engine.protocols import EngineProvider
+    from ovedit.engine.requests import Preset
 
 _PACKAGES = (
     "PySide6-Essentials",
@@ -31,12 +32,27 @@ _PACKAGES = (
 
 
 def run_info(arguments: argparse.Namespace, provider: EngineProvider | None) -> int:
-    """Print the facts, as text or JSON."""
+    """Print the facts, or all settings of a preset, as text or JSON."""
+    if arguments.preset:
+        return _print_preset(arguments.preset, as_json=arguments.json)
     facts = gather(provider)
     if arguments.json:
         print(json.dumps(facts, indent=2, ensure_ascii=False))
     else:
         print("\n".join(_lines(facts)))
+    return 0
+
+
+def _print_preset(name: Preset, *, as_json: bool) -> int:
+    from ovedit.engine.segmentation.settings import describe
+
+    lines = describe(name)
+    if as_json:
+        print(json.dumps({line.key: line.value for line in lines}, indent=2, ensure_ascii=False))
+        return 0
+    width = max(len(line.key) for line in lines)
+    for line in lines:
+        print(f"{line.key:<{width}} = {line.value}\n{'':<{width}}   {line.meaning}; {line.why}")
     return 0
 
 

@@ -55,6 +55,11 @@ def build_parser() -> argparse.ArgumentParser:
         "info", help="show version, engines and where things are", allow_abbrev=False
     )
     info.add_argument("--json", action="store_true", help="print it as JSON")
+    info.add_argument(
+        "--preset",
+        choices=PRESETS,
+        help="print every setting of the engine clip-sam2 in this preset, and why it is so",
+    )
     add_models(commands)
     return parser
 

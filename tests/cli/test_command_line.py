@@ -340,6 +340,17 @@ def test_the_bar_is_gone_afterwards() -> None:
     assert stream.getvalue().endswith("\r\x1b[K")
 
 
+@pytest.mark.parametrize("preset", ["fast", "balanced", "quality"])
+def test_info_prints_every_setting_of_a_preset(preset, capsys) -> None:
+    assert main(["info", "--preset", preset, "--json"]) == 0
+    values = json.loads(capsys.readouterr().out)
+    assert {"method", "refine", "layers", "crop_weights", "neighbour_sigma"} <= values.keys()
+    assert main(["info", "--preset", preset]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 2 * len(values)
+    assert any(line.split() == ["method", "=", values["method"]] for line in lines)
+
+
 def test_info_names_engines_and_folders(engine, capsys, _own_folders) -> None:
     assert main(["info"], provider=engine) == 0
     out, _ = capsys.readouterr()

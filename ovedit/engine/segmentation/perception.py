@@ -13,16 +13,18 @@ from contextlib import AbstractContextManager, ExitStack
 
 import torch
 
+from ovedit.engine.models.runtime.ladder import MemoryPlan
 from ovedit.engine.models.runtime.loaders.clip import ClipModel
 from ovedit.engine.models.runtime.runtime import ModelRuntime
 from ovedit.engine.protocols import CancelToken, Progress, stage
 from ovedit.engine.requests import Pixels
 from ovedit.engine.segmentation.automatic import Filters, automatic_masks, regions, workable
-from ovedit.engine.segmentation.context import DenseContext
-from ovedit.engine.segmentation.dense import DenseEncoder, plan_windows, resized
+from ovedit.engine.segmentation.context import DIFFUSION, DenseContext
+from ovedit.engine.segmentation.dense import DenseEncoder, resized
 from ovedit.engine.segmentation.pictures import SamPictures, picture_key
 from ovedit.engine.segmentation.proposals import cropped
 from ovedit.engine.segmentation.proxies import (
+    diffusion_features,
     dino_correlations,
     dino_patches,
     sam_attention,
@@ -32,7 +34,7 @@ from ovedit.engine.segmentation.sam import SamImage, working_format
 from ovedit.engine.segmentation.settings import SegmentationSettings
 from ovedit.engine.segmentation.text import TextBank, bank_key
 from ovedit.engine.segmentation.values import FeatureMap, Proposal
-from ovedit.errors import EngineError
+from ovedit.engine.segmentation.windows import WindowPlan
 from ovedit.geometry import Size
 
 BUDGET = 256 << 20
@@ -84,12 +86,20 @@ class Perception:
             self._kept.move_to_end(key)
             progress(1.0, "")
             return known
-        with ExitStack() as models:
-            clip = models.enter_context(self._runtime.use(settings.clip, progress, cancel))
-            context = self._context(image, settings, clip, models, stage(progress, 0, 0.5), cancel)
-            found = DenseEncoder(clip).features(
-                image, settings, stage(progress, 0.5, 1), cancel, context
-            )
+
+        def look(plan: MemoryPlan) -> FeatureMap:
+            with ExitStack() as models:
+                opened = self._runtime.use(settings.clip, progress, cancel, plan=plan)
+                clip = models.enter_context(opened)
+                told = stage(progress, 0, 0.5)
+                context = self._context(image, settings, clip, models, told, cancel)
+                # On a CPU several windows at once only take more memory.
+                batch = 1 if plan.placement.device == "cpu" else plan.batch
+                told = stage(progress, 0.5, 1)
+                return DenseEncoder(clip).features(image, settings, told, cancel, context, batch)
+
+        plans = self._runtime.plans(settings.clip, batch=settings.batch)
+        found = self._runtime.attempt(settings.clip, plans, look, progress)
         self._kept[key] = found
         while len(self._kept) > 1 and self._bytes > self._budget:
             self._kept.popitem(last=False)
@@ -193,19 +203,16 @@ class Perception:
         if settings.proxy == "sam" and method == "proxyclip":
             return DenseContext(sam_features(models.enter_context(use(settings.sam))))
         if settings.proxy == "diffusion" and method == "proxyclip":
-            raise EngineError(
-                "ProxyCLIP cannot look through a diffusion model yet.",
-                "Use the setting proxy=dino or proxy=sam.",
-            )
+            return DenseContext(diffusion_features(models.enter_context(use(DIFFUSION))))
         dino = models.enter_context(use(settings.dino, progress, cancel))
         constants = settings.variant
         if method == "proxyclip":
             return DenseContext(dino_patches(dino))
         if method == "trident":
             network = models.enter_context(use(settings.sam, progress, cancel))
-            height, width = image.shape[:2]
-            plan = plan_windows(width, height, clip.image_size[0], settings)
-            small = torch.from_numpy(resized(image, plan, clip.mean).transpose(2, 0, 1).copy())
+            # SAM 2 takes a square, whatever the picture's shape.
+            square = WindowPlan(network.image_size, network.image_size, ())
+            small = torch.from_numpy(resized(image, square, clip.mean).transpose(2, 0, 1).copy())
             seen = sam_attention(
                 network,
                 small[None].to(network.device),
