@@ -35,7 +35,7 @@ _WINDOW_SHARE = 1 / 16
 """Of a window, the most that a small thing covers: the grid over the whole picture found larger."""
 _EDGE = 0.02
 """Of a window's side: what comes this near to its edge is cut off by it. SAM 2 takes 20 px."""
-_SMALLER = 1 / 16
+SMALLER = 1 / 16
 """Of the least area of a mask, that of a small one."""
 _DETAIL_SIDE = 1024
 _FINE, _ROUGH = 3.0, 10.0
@@ -301,7 +301,7 @@ def _zoomed(
     columns = slice(round(window.x * wide), max(1, round(window.right * wide)))
     crop = np.ascontiguousarray(image[rows, columns])
     closer = SamImage(sam.model, embed(sam.model, crop, sam.half), window.size, sam.half)
-    least = filters.min_area * _SMALLER * sam.size.area
+    least = filters.min_area * SMALLER * sam.size.area
     relaxed = Filters(filters.pred_iou, filters.stability, filters.nms, 0.0, filters.several)
     for item in _survivors(closer, job, relaxed, batch, progress, cancel):
         if not least <= item.area <= _WINDOW_SHARE * window.size.area:

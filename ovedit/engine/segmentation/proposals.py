@@ -19,6 +19,7 @@ from torch.nn import functional
 from ovedit.engine.models.runtime.loaders.clip import ClipModel
 from ovedit.engine.protocols import CancelToken, Progress
 from ovedit.engine.requests import Pixels
+from ovedit.engine.segmentation.automatic import SMALLER
 from ovedit.engine.segmentation.backbone import Backbone
 from ovedit.engine.segmentation.settings import SegmentationSettings
 from ovedit.engine.segmentation.text import TextBank
@@ -121,7 +122,9 @@ def choose(
         score = float(probability - knobs.background_weight * empty)
         score *= penalty(share, knobs.size_penalty)
         least = knobs.large_threshold if share >= LARGE else knobs.small_threshold
-        if share >= knobs.min_area and score >= least:
+        # The second grid looks for what is smaller than the first may keep.
+        smallest = knobs.min_area * (SMALLER if knobs.small_grid else 1)
+        if share >= smallest and score >= least:
             named.append(Named(proposal, min(1.0, score)))
     named.sort(key=lambda one: -one.score)
     kept: list[Named] = []

@@ -79,8 +79,8 @@ class RefineSettings:
     )
     component_iou: float = knob(
         0.8,
-        "sam2-trident: SAM's mask has to agree this well with the component",
-        "its paper's",
+        "sam2-trident: SAM 2 has to trust its mask this much, else the component stays",
+        "its reference's",
         0,
         1,
     )

@@ -92,7 +92,9 @@ def test_what_fits_the_background_counts_less() -> None:
 def test_tiny_and_unlikely_masks_are_dropped() -> None:
     proposals = [box(0, 0, 1, 1), box(20, 0, 8, 8)]
     fits = np.array([0.9, 0.1])
-    assert choose(proposals, fits, np.zeros(2), SIZE, knobs(min_area=0.01)) == ()
+    assert choose(proposals, fits, np.zeros(2), SIZE, knobs(min_area=0.01, small_grid=0)) == ()
+    found = choose(proposals, fits, np.zeros(2), SIZE, knobs(min_area=0.01, small_grid=16))
+    assert [one.proposal for one in found] == [proposals[0]], "the second grid finds smaller ones"
     kept = choose(proposals, fits, np.zeros(2), SIZE, knobs(min_area=0, large_threshold=0))
     assert len(kept) == 2
     # A small mask has to be surer than a large one.
