@@ -68,7 +68,7 @@ def build_window() -> MainWindow:
     service = ModelService(default_registry(runtime))
     window = MainWindow(Session(settings), service, DownloadService(runtime.library), runtime)
     # Looks for models on the disk: after the first paint.
-    QTimer.singleShot(50, service.refresh_engines)
+    QTimer.singleShot(250, service.refresh_engines)
     if problem is not None:
         window.say(problem)
     return window

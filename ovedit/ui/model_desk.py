@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from PySide6.QtCore import QObject, Signal
 from PySide6.QtWidgets import QMenu, QWidget
 
@@ -9,9 +11,11 @@ from ovedit.engine.library import MemoryState, Model, ModelMemory
 from ovedit.engine.protocols import EngineInfo
 from ovedit.errors import OVEditError
 from ovedit.service.downloads import DownloadService, Errand, Shelf, Transfer
-from ovedit.ui.dialogs.models.dialog import ModelsDialog
 from ovedit.ui.messages import MODELS, Message
 from ovedit.units import size_text
+
+if TYPE_CHECKING:
+    from ovedit.ui.dialogs.models.dialog import ModelsDialog
 
 
 class ModelDesk(QObject):
@@ -44,6 +48,9 @@ class ModelDesk(QObject):
 
     def show(self, model_id: str = "") -> None:
         """Open the dialog, at a model if one is named, or bring it to the front."""
+        # Its window is not needed for the start.
+        from ovedit.ui.dialogs.models.dialog import ModelsDialog
+
         if self._dialog is None:
             self._dialog = ModelsDialog(self.downloads, self._engines, self._window)
             # Loaded weights stay mapped, and not every system deletes such files.
