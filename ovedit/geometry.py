@@ -23,6 +23,14 @@ class Size:
         """The rectangle of this size at the origin."""
         return Rect(0, 0, self.width, self.height)
 
+    def within(self, side: int) -> Size:
+        """The size of the same shape whose longer side is at most `side`: this one if it fits.
+
+        Neither side is under 1, so that very long ones change their shape.
+        """
+        scale = min(1.0, side / max(self.width, self.height))
+        return Size(max(1, round(self.width * scale)), max(1, round(self.height * scale)))
+
 
 @dataclass(frozen=True, slots=True)
 class Rect:

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ovedit.engine.requests import MaskCandidate, PhraseAnswer, ScoreMap
-from ovedit.engine.segmentation.hybrid import AGREE, agreement
+from ovedit.engine.segmentation.hybrid import AGREE
+from ovedit.engine.segmentation.overlap import iou
 from ovedit.engine.segmentation.proposals import Named, painted
 from ovedit.engine.segmentation.sam import THRESHOLD
 from ovedit.engine.segmentation.settings import SegmentationSettings
@@ -21,12 +22,6 @@ DETAIL_SIDE = 1600
 _RIVALS = 3
 
 Floats = NDArray[np.float32]
-
-
-def detail_size(size: Size) -> Size:
-    """The size of the score maps of a picture."""
-    scale = min(1.0, DETAIL_SIDE / max(size.width, size.height))
-    return Size(max(1, round(size.width * scale)), max(1, round(size.height * scale)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,7 +75,7 @@ def answer(
     weighted by confidence; of two that disagree the surer one comes first and the other after it.
     Below them come the things one by one, where there are several, and the bare dense map.
     """
-    drawings = _drawings(found, detail_size(size), settings)
+    drawings = _drawings(found, size.within(DETAIL_SIDE), settings)
     whole = size.rect
     candidates = [_candidate(found.phrase, one, whole) for one in drawings[:top_k]]
     message = ""
@@ -120,7 +115,7 @@ def _drawings(found: Findings, size: Size, settings: SegmentationSettings) -> li
         score = max(one.score for one in found.named)
         values = _sized(masks.astype(np.float32), size)
         drawings.append(_Drawing(values, THRESHOLD, score, reason))
-    if len(drawings) == 2 and agreement(drawings[0].mask, drawings[1].mask) >= AGREE:
+    if len(drawings) == 2 and iou(drawings[0].mask, drawings[1].mask) >= AGREE:
         drawings = [_merged(*drawings)]
     drawings.sort(key=lambda one: -one.score)
     drawings += _instances(found, size)

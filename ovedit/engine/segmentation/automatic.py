@@ -19,14 +19,15 @@ import torch
 from numpy.typing import NDArray
 from torchvision.ops import nms
 
-from ovedit.engine.protocols import CancelToken, Preview, Progress, silent
+from ovedit.engine.protocols import CancelToken, Progress, silent, stage
 from ovedit.engine.requests import Pixels, Point
 from ovedit.engine.segmentation.sam import Masks, Prompt, SamImage, embed, opaque, upsampled
 from ovedit.engine.segmentation.values import Proposal
 from ovedit.geometry import Rect, Size
 
 WORKING_SIDE = 1536
-"""Longest side that masks are worth drawing at: six times what SAM 2 draws."""
+"""Longest side that masks are worth drawing at, six times what SAM 2 draws; see `SamImage.resized`.
+"""
 _STABILITY_OFFSET = 1.0
 """Distance in logits of the two cuts whose IoU is the stability, as in SAM 2's generator."""
 _ROOM = 1 << 26
@@ -81,12 +82,6 @@ class _Found:
         return _Found(rect, self.bits, self.area, self.iou, self.stability, True)
 
 
-def workable(size: Size) -> Size:
-    """The size to draw a picture's masks at; see `SamImage.resized`."""
-    scale = min(1.0, WORKING_SIDE / max(size.width, size.height))
-    return Size(max(1, round(size.width * scale)), max(1, round(size.height * scale)))
-
-
 def automatic_masks(
     sam: SamImage,
     image: Pixels | None = None,
@@ -116,13 +111,14 @@ def automatic_masks(
     total, done = sum(len(job.points) for job in jobs), 0
     found: list[_Found] = []
     for index, job in enumerate(jobs):
-        told = _part(progress, done / total, len(job.points) / total)
+        asked = done + len(job.points)
+        told = stage(progress, done / total, asked / total, "Looking for things")
         if index == 0 or image is None:
             found += _survivors(sam, job, filters, batch, told, cancel)
         else:
             cancel.check()
             found += _zoomed(sam, image, job, filters, batch, told, cancel)
-        done += len(job.points)
+        done = asked
     progress(1.0)
     return tuple(item.proposal() for item in _distinct(found, filters.nms))
 
@@ -144,15 +140,6 @@ def regions(proposals: Iterable[Proposal], shape: tuple[int, int]) -> NDArray[np
     for number, item in enumerate(sorted(proposals, key=lambda item: item.area), start=1):
         labels[item.rect.slices][item.mask] = number
     return labels
-
-
-def _part(progress: Progress, start: float, share: float) -> Progress:
-    """Progress of a part of the work, from 0 to 1 again."""
-
-    def told(fraction: float, step: str = "", preview: Preview | None = None) -> None:
-        progress(start + share * fraction, step or "Looking for things", preview)
-
-    return told
 
 
 @dataclass(frozen=True, eq=False)
@@ -272,13 +259,12 @@ def _windows(image: Pixels, size: Size, side: int, most: int) -> list[_Job]:
 
 def _detail(image: Pixels, side: int) -> NDArray[np.float32]:
     """How much of the size of small things there is in side × side cells of the picture."""
-    height, width = image.shape[:2]
-    scale = min(1.0, _DETAIL_SIDE / max(height, width))
-    small = max(1, round(width * scale)), max(1, round(height * scale))
-    rgb = cv2.resize(np.ascontiguousarray(opaque(image)), small, interpolation=cv2.INTER_AREA)
+    small = Size(image.shape[1], image.shape[0]).within(_DETAIL_SIDE)
+    shape = small.width, small.height
+    rgb = cv2.resize(np.ascontiguousarray(opaque(image)), shape, interpolation=cv2.INTER_AREA)
     grey = cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY).astype(np.float32)
     # As large as they would be in a picture of full size, however small this one is.
-    zoom = max(small) / _DETAIL_SIDE
+    zoom = max(shape) / _DETAIL_SIDE
     between = cv2.GaussianBlur(grey, (0, 0), max(0.3, _FINE * zoom))
     between -= cv2.GaussianBlur(grey, (0, 0), max(0.6, _ROUGH * zoom))
     cells = cv2.resize(np.abs(between), (side, side), interpolation=cv2.INTER_AREA)

@@ -22,7 +22,7 @@ from ovedit.engine.requests import (
     SegmentResult,
 )
 from ovedit.engine.segmentation import scores
-from ovedit.engine.segmentation.answers import Findings, answer, detail_size
+from ovedit.engine.segmentation.answers import DETAIL_SIDE, Findings, answer
 from ovedit.engine.segmentation.hybrid import kind_of
 from ovedit.engine.segmentation.info import INFO
 from ovedit.engine.segmentation.pamr import pamr
@@ -122,7 +122,7 @@ class _Look:
         """A phrase's probabilities (h, w), along the picture's edges where PAMR is on."""
         settings = self._settings
         if settings.pamr_steps:
-            size = detail_size(_size_of(self._image))
+            size = _size_of(self._image).within(DETAIL_SIDE)
             rgb = np.ascontiguousarray(self._image[..., :3])
             small = cv2.resize(rgb, (size.width, size.height), interpolation=cv2.INTER_AREA)
             picture = torch.from_numpy(np.asarray(small)).permute(2, 0, 1).to(values.device)

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from ovedit.engine.segmentation.text import TextBank
 
@@ -39,9 +37,3 @@ def kind_of(phrase: torch.Tensor, bank: TextBank) -> Kind:
         for words in (THINGS, STUFF)
     )
     return "thing" if things >= stuff else "stuff"
-
-
-def agreement(first: NDArray[np.bool_], second: NDArray[np.bool_]) -> float:
-    """IoU of two masks (H, W); 0 where both are empty."""
-    union = int(np.count_nonzero(first | second))
-    return int(np.count_nonzero(first & second)) / union if union else 0.0

@@ -18,7 +18,7 @@ from ovedit.engine.models.runtime.loaders.clip import ClipModel
 from ovedit.engine.models.runtime.runtime import ModelRuntime
 from ovedit.engine.protocols import CancelToken, Progress, stage
 from ovedit.engine.requests import Pixels
-from ovedit.engine.segmentation.automatic import Filters, automatic_masks, regions, workable
+from ovedit.engine.segmentation.automatic import WORKING_SIDE, Filters, automatic_masks, regions
 from ovedit.engine.segmentation.context import DIFFUSION, DenseContext
 from ovedit.engine.segmentation.dense import DenseEncoder, resized
 from ovedit.engine.segmentation.pictures import SamPictures, picture_key
@@ -154,7 +154,7 @@ class Perception:
         if key not in self._proposals:
             with ExitStack() as models:
                 sam = self.sam(image, settings, models, stage(progress, 0, 0.1), cancel)
-                sam = sam.resized(workable(sam.size))
+                sam = sam.resized(sam.size.within(WORKING_SIDE))
                 found = automatic_masks(
                     sam,
                     image,
@@ -221,7 +221,7 @@ class Perception:
             )
             return DenseContext(dino_patches(dino), sam_attention=seen)
         sam = self.sam(image, settings, models, progress, cancel)
-        sam = sam.resized(workable(sam.size))
+        sam = sam.resized(sam.size.within(WORKING_SIDE))
         found = automatic_masks(
             sam,
             points_per_side=constants.region_points,

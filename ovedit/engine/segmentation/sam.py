@@ -262,9 +262,9 @@ def _input(image: Pixels, side: int, device: torch.device) -> torch.Tensor:
     """(1, 3, side, side) float32, normalised, resized as SAM 2 was trained (antialiased)."""
     height, width = image.shape[:2]
     if max(height, width) > _LARGE:
-        shrink = max(height, width) / (_LARGE // 2)
-        halved = max(1, round(width / shrink)), max(1, round(height / shrink))
-        image = np.asarray(cv2.resize(image, halved, interpolation=cv2.INTER_AREA), np.uint8)
+        half = Size(width, height).within(_LARGE // 2)
+        shape = half.width, half.height
+        image = np.asarray(cv2.resize(image, shape, interpolation=cv2.INTER_AREA), np.uint8)
     rgb = opaque(image)
     planes = []
     for channel, (mean, spread) in enumerate(zip(_MEAN, _SPREAD, strict=True)):
@@ -340,9 +340,7 @@ def click(
     edges = (inside.x, inside.y, inside.right, inside.bottom) if inside else None
     vague = len(points) == 1 and edges is None and mask is None
     found = sam.masks(Prompt(tuple(points), edges, mask), several=vague).best
-    scale = min(1.0, SCORE_SIDE / max(whole.width, whole.height))
-    shown = Size(max(1, round(whole.width * scale)), max(1, round(whole.height * scale)))
-    values = soft_mask(found.logits[0], shown).astype(np.float16)
+    values = soft_mask(found.logits[0], sam.size.within(SCORE_SIDE)).astype(np.float16)
     return Clicked(ScoreMap(values, whole), float(found.iou[0]), found.logits[0])
 
 

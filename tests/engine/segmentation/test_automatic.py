@@ -4,17 +4,14 @@ import warnings
 
 import numpy as np
 import pytest
-import torch
 from sam2.automatic_mask_generator import SAM2AutomaticMaskGenerator
 
 from ovedit.engine.protocols import CancelToken
 from ovedit.engine.segmentation.automatic import (
-    WORKING_SIDE,
     Filters,
     automatic_masks,
     lattice,
     regions,
-    workable,
 )
 from ovedit.engine.segmentation.sam import Prompt, SamImage, embed
 from ovedit.engine.segmentation.values import Proposal
@@ -219,11 +216,3 @@ def test_regions_number_every_pixel_by_its_largest_mask() -> None:
     ]
     assert labels.tolist() == expected
     assert regions([], (2, 3)).tolist() == [[0] * 3] * 2
-
-
-@pytest.mark.parametrize("size", [Size(6000, 4000), Size(10_000, 1), Size(640, 480), Size(1, 1)])
-def test_masks_are_drawn_at_a_workable_size(size: Size) -> None:
-    small = workable(size)
-    assert max(small.width, small.height) == min(WORKING_SIDE, max(size.width, size.height))
-    assert min(small.width, small.height) >= 1
-    assert torch.empty(small.height, small.width).shape

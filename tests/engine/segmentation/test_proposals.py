@@ -8,7 +8,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ovedit.engine.segmentation.hybrid import agreement
+from ovedit.engine.segmentation.overlap import iou
 from ovedit.engine.segmentation.proposals import (
     choose,
     ensemble,
@@ -61,7 +61,7 @@ def test_every_mask_has_features_even_a_tiny_one(proposal: Proposal) -> None:
 def test_overlap_is_that_of_the_masks_in_the_picture(first: Proposal, second: Proposal) -> None:
     one, other = painted([first], SIZE), painted([second], SIZE)
     assert overlap(first, second) == pytest.approx((one & other).sum() / (one | other).sum())
-    assert overlap(first, second) == agreement(one, other)
+    assert overlap(first, second) == iou(one, other)
     assert overlap(first, first) == 1
 
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from ovedit.engine.segmentation.refine import refine
-from ovedit.engine.segmentation.refine.canvas import SIDE, canvas_size
+from ovedit.engine.segmentation.refine.canvas import SIDE, Canvas
 from ovedit.engine.segmentation.refine.drawing import Thing
 from ovedit.engine.segmentation.refine.instances import split
 from ovedit.geometry import Size
@@ -65,7 +65,7 @@ def test_without_an_edge_in_the_picture_the_mask_stays_where_it_was() -> None:
     ],
 )
 def test_the_size_to_work_at(size: Size, expected: Size) -> None:
-    assert canvas_size(size) == expected
+    assert Canvas.of(size, np.zeros((4, 4)), 0.5).size == expected
 
 
 def thing(left: int, right: int, score: float, strength: float = 5.0) -> Thing:

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from ovedit.engine.protocols import CancelToken, Progress, silent
 from ovedit.engine.requests import Pixels
-from ovedit.engine.segmentation.refine.canvas import Canvas, Floats, iou
+from ovedit.engine.segmentation.overlap import iou
+from ovedit.engine.segmentation.refine.canvas import Canvas, Floats
 from ovedit.engine.segmentation.refine.drawing import Drawing, Thing
 from ovedit.engine.segmentation.refine.edges import enlarged, guide, snapped
 from ovedit.engine.segmentation.refine.instances import instances, split

@@ -64,7 +64,7 @@ class Canvas:
         """
         if probability.ndim != 2 or not probability.size:
             raise ValueError(f"a probability map of shape {probability.shape}")
-        size = canvas_size(picture)
+        size = picture.within(SIDE)
         high, wide = probability.shape
         grain = max(1.0, size.width / wide, size.height / high)
         return Canvas(stretched(probability, size), threshold, grain)
@@ -89,12 +89,6 @@ class Canvas:
         values = np.where(mask, self.probability, -1)
         top = (values >= values.max()) & mask
         return innermost(top)
-
-
-def canvas_size(size: Size) -> Size:
-    """The size that a picture is worked on at."""
-    scale = min(1.0, SIDE / max(size.width, size.height))
-    return Size(max(1, round(size.width * scale)), max(1, round(size.height * scale)))
 
 
 def stretched(values: NDArray[np.floating], size: Size) -> Floats:
@@ -123,15 +117,3 @@ def components(mask: Mask, least: float = 0) -> list[Component]:
     return [
         Component(labels == label, int(areas[label])) for label in order if areas[label] >= least
     ]
-
-
-def iou(first: Mask, second: Mask) -> float:
-    """Intersection over union of two masks; 1 where both are empty."""
-    union = int(np.count_nonzero(first | second))
-    return int(np.count_nonzero(first & second)) / union if union else 1.0
-
-
-def share(mask: Mask, within: Mask) -> float:
-    """Of a mask's pixels, those within another; 0 for an empty one."""
-    area = int(np.count_nonzero(mask))
-    return int(np.count_nonzero(mask & within)) / area if area else 0.0

@@ -43,14 +43,14 @@ def enlarged(image: Pixels, alpha: Floats) -> Floats:
     """Soft coverage (h, w) over the whole picture at its pixels (H, W), with its edges there."""
     height, width = image.shape[:2]
     known = Size(alpha.shape[1], alpha.shape[0])
-    scale = min(1.0, EDGE_SIDE / max(height, width))
-    fine = Size(max(1, round(width * scale)), max(1, round(height * scale)))
+    picture = Size(width, height)
+    fine = picture.within(EDGE_SIDE)
     ratio = max(fine.width / known.width, fine.height / known.height)
     whole = _stretched(alpha, fine)
     if ratio > 1:
         whole = _clean(_filtered(guide(image, fine), whole, max(1, round(1.5 * ratio))))
     whole = np.clip(whole, 0, 1)
-    return whole if scale == 1 else _stretched(whole, Size(width, height))
+    return whole if fine == picture else _stretched(whole, picture)
 
 
 def _filtered(rgb: Pixels, values: Floats, radius: int) -> Floats:

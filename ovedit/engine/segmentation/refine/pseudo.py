@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from ovedit.engine.protocols import CancelToken, Progress
 from ovedit.engine.requests import Point
-from ovedit.engine.segmentation.refine.canvas import Canvas, Mask, components, share
+from ovedit.engine.segmentation.overlap import share
+from ovedit.engine.segmentation.refine.canvas import Canvas, Mask, components
 from ovedit.engine.segmentation.refine.drawing import Drawing, Thing, together
 from ovedit.engine.segmentation.sam import Prompt, SamImage, mask_prompt
 from ovedit.engine.segmentation.setting_groups import RefineSettings

@@ -10,7 +10,8 @@ import numpy as np
 
 from ovedit.engine.protocols import CancelToken, Progress
 from ovedit.engine.requests import Point
-from ovedit.engine.segmentation.refine.canvas import Canvas, Component, components, share
+from ovedit.engine.segmentation.overlap import share
+from ovedit.engine.segmentation.refine.canvas import Canvas, Component, components
 from ovedit.engine.segmentation.refine.drawing import Drawing, Thing, together
 from ovedit.engine.segmentation.sam import Prompt, SamImage
 from ovedit.engine.segmentation.setting_groups import RefineSettings
