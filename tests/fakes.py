@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from ovedit.document import masks
-from ovedit.engine.protocols import CancelToken, EngineInfo, Preview, Progress
+from ovedit.engine.protocols import CancelToken, EngineInfo, Forecast, Preview, Progress
 from ovedit.engine.requests import (
     EditKind,
     EditRequest,
@@ -99,7 +99,8 @@ class FakeProvider:
     """An `EngineProvider` with one engine that follows scripts.
 
     scripts: by first phrase or prompt; "*" is for all others. calls: what was asked, in order.
-    others: engines that it lists beside its own and does not answer for.
+    others: engines that it lists beside its own and does not answer for. forecasts: what it says
+    beforehand of an edit, by its prompt.
     """
 
     scripts: Mapping[str, Script] = field(default_factory=dict)
@@ -108,6 +109,7 @@ class FakeProvider:
     listing_error: BaseException | None = None
     listed_on: list[int] = field(default_factory=list)
     others: tuple[EngineInfo, ...] = ()
+    forecasts: Mapping[str, Forecast] = field(default_factory=dict)
 
     def engines(self) -> Sequence[EngineInfo]:
         self.listed_on.append(threading.get_ident())
@@ -125,6 +127,9 @@ class FakeProvider:
         for step in self.scripts.get(words_of(request), self.scripts.get("*", ())):
             perform(step, progress, cancel)
         return answer_plainly(request, self.name)
+
+    def forecast(self, engine: str, request: EditRequest) -> Forecast | None:
+        return self.forecasts.get(words_of(request))
 
 
 def words_of(request: Request) -> str:
@@ -211,6 +216,9 @@ class FakeEngine:
 
     def engines(self) -> Sequence[EngineInfo]:
         return self.infos
+
+    def forecast(self, engine: str, request: EditRequest) -> Forecast | None:
+        return None
 
     def answer(
         self, engine: str, request: Request, progress: Progress, cancel: CancelToken

@@ -1,4 +1,4 @@
-"""Declaring a setting, reading it from text, and writing it back: for `settings.py`."""
+"""Declaring a setting, reading it from text, and writing it back: for the settings of engines."""
 
 from __future__ import annotations
 

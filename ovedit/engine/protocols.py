@@ -20,7 +20,7 @@ from ovedit.engine.requests import (
     SegmentResult,
 )
 from ovedit.errors import Cancelled
-from ovedit.geometry import Rect
+from ovedit.geometry import Rect, Size
 
 
 class CancelToken:
@@ -137,6 +137,22 @@ class Inpainter(Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class Forecast:
+    """What an edit will take, said before it runs.
+
+    crops: where the engine will look, in document pixels, for each region that it works on alone.
+    size: the picture that the model gets of the largest of them. model: its title, and memory: the
+    bytes that it will need, 0 where nobody knows. seconds: None before anything was measured here.
+    """
+
+    crops: tuple[Rect, ...]
+    size: Size
+    model: str
+    memory: int = 0
+    seconds: float | None = None
+
+
 class EngineProvider(Protocol):
     """All engines behind one door: builds one when it is first asked something."""
 
@@ -148,4 +164,8 @@ class EngineProvider(Protocol):
         self, engine: str, request: Request, progress: Progress, cancel: CancelToken
     ) -> Result:
         """Let the named engine answer. Raises `EngineMissingError` for a name not known."""
+        ...
+
+    def forecast(self, engine: str, request: EditRequest) -> Forecast | None:
+        """What the edit will take, or None for an engine that does not say so; loads nothing."""
         ...

@@ -18,6 +18,7 @@ from ovedit.engine.library import (
 from ovedit.engine.protocols import (
     CancelToken,
     EngineInfo,
+    Forecast,
     Inpainter,
     PointSegmenter,
     Progress,
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
 
 Engine = Segmenter | PointSegmenter | Inpainter
 Factory = Callable[[], Engine]
+Forecaster = Callable[[EditRequest], Forecast]
 Missing = tuple[Model, ModelState, int]
 
 
@@ -49,17 +51,22 @@ class EngineRegistry:
     """
 
     def __init__(
-        self, factories: Mapping[EngineInfo, Factory], runtime: LazyRuntime | None = None
+        self,
+        factories: Mapping[EngineInfo, Factory],
+        runtime: LazyRuntime | None = None,
+        forecasters: Mapping[str, Forecaster] | None = None,
     ) -> None:
         """Take the engines in this order; runtime: what gives them their models.
 
-        Raises `ValueError` for two of the same name.
+        forecasters: what says beforehand what an edit will take, by the engine's name. Raises
+        `ValueError` for two engines of the same name.
         """
         self._known = {info.name: (info, factory) for info, factory in factories.items()}
         if len(self._known) != len(factories):
             names = [info.name for info in factories]
             raise ValueError(f"engine names must differ: {', '.join(names)}")
         self._runtime = runtime
+        self._forecasters = dict(forecasters or {})
         self._built: dict[str, Engine] = {}
         self._lock = threading.Lock()
 
@@ -97,6 +104,14 @@ class EngineRegistry:
                 raise self._cannot(
                     info, request.kind.value, lambda other: request.kind in other.edits
                 )
+
+    def forecast(self, engine: str, request: EditRequest) -> Forecast | None:
+        """What the edit will take, where the engine says so; builds and loads nothing.
+
+        Raises what the engine says of a setting that is wrong or a model that is not known.
+        """
+        forecaster = self._forecasters.get(engine)
+        return None if forecaster is None else forecaster(request)
 
     def _info(self, name: str, options: Mapping[str, str]) -> EngineInfo:
         if name not in self._known:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ovedit.engine.basic.crop import context_crop, context_crops, mask_bounds
+from ovedit.engine.crop import context_crop, context_crops, mask_bounds
 from ovedit.geometry import Rect, Size
 
 sizes = st.integers(1, 400)

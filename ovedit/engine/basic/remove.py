@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ovedit.engine.basic import ENGINE
-from ovedit.engine.basic.crop import Region, context_crops
 from ovedit.engine.basic.fill import EFFORTS, fill
+from ovedit.engine.crop import Region, context_crops
 from ovedit.engine.protocols import CancelToken, Preview, Progress
 from ovedit.engine.requests import Coverage, EditRequest, EditResult, Pixels
 from ovedit.errors import CannotDoError
