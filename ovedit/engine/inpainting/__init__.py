@@ -1,0 +1,1 @@
+"""Removing, replacing and restyling with models: diffusion pipelines and erasers."""
