@@ -81,6 +81,9 @@ def test_another_kind_of_answer_is_an_error(document: Document, engine, make) ->
         def answer(self, engine, request, progress, cancel):
             return make.segmented()
 
+        def forecast(self, engine, request):
+            return None
+
     request = points.point_request(document.state, [Point(3, 3)])
     assert isinstance(request, PointRequest)
     with pytest.raises(EngineError, match="answered a PointRequest with SegmentResult"):
