@@ -23,8 +23,8 @@ SHARED = {"geometry", "errors", "settings", "resources", "files", "atomic", "uni
 CONTRACT = {"engine.requests", "engine.protocols", "engine.library"}
 ENGINE = {"engine", "engine.registry", "engine.basic", "engine.models"} | CONTRACT
 ENGINE |= {"engine.models.runtime", "engine.segmentation", "engine.inpainting"}
-# What several engines are made of: plain arithmetic and values.
-PARTS = {"engine.crop", "engine.knobs"}
+# What several engines are made of: plain arithmetic, values and the meaning of words.
+PARTS = {"engine.crop", "engine.knobs", "engine.language"}
 
 # room: the rooms it may use. A module belongs to the longest name here that it starts with; a
 # module outside all of them fails the test: give it a row.
@@ -47,6 +47,7 @@ ARROWS: dict[str, set[str]] = {
     "engine.registry": (ENGINE - {"engine", "engine.registry"}) | SHARED,
     "engine.crop": CONTRACT | SHARED,
     "engine.knobs": SHARED,
+    "engine.language": SHARED,
     "engine.basic": PARTS | CONTRACT | SHARED,
     "engine.library": {"engine.protocols"} | SHARED,
     # On the disk; in memory.

@@ -14,11 +14,11 @@ from functools import cache
 import cv2
 import numpy as np
 
-from ovedit.engine.basic import vocabulary
-from ovedit.engine.basic.grammar import Attributes, Side, Tone
 from ovedit.engine.basic.raster import Floats, blurred, lab_of_colours
 from ovedit.engine.basic.regions import Scene, cell_lab
-from ovedit.engine.basic.vocabulary import BASIC_COLOURS, Material, NamedColour, Rgb, Stuff
+from ovedit.engine.language import vocabulary
+from ovedit.engine.language.grammar import Attributes, Tone
+from ovedit.engine.language.vocabulary import BASIC_COLOURS, Material, NamedColour, Rgb, Stuff
 
 _FLOOR = 0.02
 """What a word leaves of a place that does not fit it at all, when other words fit."""
@@ -102,33 +102,6 @@ def tone_likelihood(scene: Scene, tone: Tone) -> Floats:
     low, high = (10.0, 45.0) if vivid else (25.0, 75.0)
     share = _smooth(scene, np.clip((values - low) / (high - low), 0, 1).astype(np.float32))
     return share if tone in ("vivid", "light") else 1 - share
-
-
-def place_window(shape: tuple[int, int], side: Side) -> Floats:
-    """How much each pixel of an (h, w) picture lies at this side, in [0, 1]."""
-    rows = np.linspace(0, 1, shape[0], dtype=np.float32)[:, None]
-    columns = np.linspace(0, 1, shape[1], dtype=np.float32)[None]
-    return at_side(columns, rows, side)
-
-
-def at_side(x: Floats, y: Floats, side: Side) -> Floats:
-    """How much positions x, y in [0, 1] lie at a side of the picture, in [0, 1]."""
-
-    def beyond(distance: Floats) -> Floats:
-        return np.clip(distance * 3 - 1, 0, 1).astype(np.float32)
-
-    wide = np.broadcast_to
-    shape = np.broadcast_shapes(x.shape, y.shape)
-    parts = {"left": 1 - x, "right": x, "top": 1 - y, "bottom": y}
-    if side == "middle":
-        off_centre = np.maximum(np.abs(x - 0.5), np.abs(y - 0.5))
-        return wide(np.clip(2 - 5 * off_centre, 0, 1), shape).astype(np.float32)
-    if side == "corner":
-        return beyond(np.abs(x - 0.5) + 0.5) * beyond(np.abs(y - 0.5) + 0.5)
-    result = np.ones(shape, np.float32)
-    for word in side.split():
-        result = result * beyond(wide(parts[word], shape))
-    return result
 
 
 def within(values: Floats, low: float, high: float) -> Floats:

@@ -12,9 +12,9 @@ from typing import Literal
 
 import numpy as np
 
-from ovedit.engine.basic import vocabulary
 from ovedit.engine.basic.raster import Floats, lab_of_colours
-from ovedit.engine.basic.vocabulary import Material, NamedColour, Rgb, Stuff
+from ovedit.engine.language import vocabulary
+from ovedit.engine.language.vocabulary import Material, NamedColour, Rgb, Stuff
 
 Pattern = Literal[
     "none", "brushed", "fibre", "speckle", "mottle", "mortar", "weave", "twill", "veins",

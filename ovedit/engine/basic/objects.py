@@ -1,18 +1,15 @@
-"""Connected things in a label map, and which of them a phrase means by place, order and size.
+"""Connected things in a label map.
 
 Shares and weights were set by hand, on the photographs that the tests of `select` use.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 
-from ovedit.engine.basic.evidence import at_side
-from ovedit.engine.basic.grammar import Position, Size
 from ovedit.engine.basic.raster import (
     Floats,
     Indices,
@@ -186,90 +183,3 @@ def _without_pinholes(mask: Mask) -> Mask:
     areas[0] = areas.max(initial=0)
     tiny = np.flatnonzero(areas < 0.002 * mask.sum())
     return mask | np.isin(holes, tiny) if len(tiny) else mask
-
-
-def choose(
-    found: Sequence[Thing], positions: Sequence[Position], sizes: Sequence[Size], plural: bool
-) -> list[Thing]:
-    """Those things the places and sizes mean, best first; all of them where none are said.
-
-    A singular keeps the other things behind the one meant, as alternatives; a plural drops what
-    does not fit. A rank beyond the number of things gives nothing.
-    """
-    chosen = list(found)
-    for size in sizes:
-        chosen = _ordered_by(chosen, size)
-        if plural:
-            chosen = _as_large(chosen, size)
-    for position in positions:
-        if position.rank is not None:
-            ordered = sorted(_sizeable(chosen), key=lambda thing: _from(position, thing))
-            chosen = ordered[position.rank - 1 : position.rank]
-        elif plural:
-            chosen = [thing for thing in chosen if _fits(position, thing) > 0.3]
-        else:
-            chosen.sort(key=lambda thing: -_preference(position, thing))
-    return chosen
-
-
-def drop(
-    found: Sequence[Thing], positions: Sequence[Position], sizes: Sequence[Size]
-) -> list[Thing]:
-    """What is left when the things that places and sizes mean are excluded."""
-    if not found or not (positions or sizes):
-        return list(found)
-    unwanted = choose(found, positions, sizes, plural=False)[:1]
-    return [thing for thing in found if thing not in unwanted]
-
-
-def _sizeable(found: Sequence[Thing]) -> list[Thing]:
-    # Nobody counts the crumbs when asking for "the second from the left".
-    largest = max((thing.area for thing in found), default=0)
-    return [thing for thing in found if thing.area >= 0.1 * largest]
-
-
-def _ordered_by(found: Sequence[Thing], size: Size) -> list[Thing]:
-    return sorted(found, key=lambda thing: -_extent(thing, size))
-
-
-def _as_large(ordered: Sequence[Thing], size: Size) -> list[Thing]:
-    """Those at least half as large as the first, in the sense of `size`."""
-    extents = [_extent(thing, size) for thing in ordered]
-    pairs = zip(ordered, extents, strict=True)
-    return [thing for thing, extent in pairs if extent >= 0.5 * extents[0]]
-
-
-def _extent(thing: Thing, size: Size) -> float:
-    left, top, right, bottom = thing.box
-    return {
-        "large": float(thing.area),
-        "small": 1e6 / thing.area,
-        "tall": float(bottom - top),
-        "wide": float(right - left),
-        "thin": 1e3 / min(right - left, bottom - top),
-    }[size]
-
-
-def _from(position: Position, thing: Thing) -> float:
-    x, y = thing.centre
-    side = position.side.split()[-1]
-    along = {"left": x, "right": -x, "top": y, "bottom": -y}
-    return along[side] if side in along else float(np.hypot(x - 0.5, y - 0.5))
-
-
-def _fits(position: Position, thing: Thing) -> float:
-    x, y = (np.full(1, part, np.float32) for part in thing.centre)
-    return float(at_side(x, y, position.side)[0])
-
-
-def _preference(position: Position, thing: Thing) -> float:
-    # The side decides, merit only between things that lie alike.
-    x, y = thing.centre
-    away = {"left": x, "right": 1 - x, "top": y, "bottom": 1 - y}
-    if position.side == "middle":
-        distance = float(np.hypot(x - 0.5, y - 0.5))
-    elif position.side == "corner":
-        distance = 1 - abs(x - 0.5) - abs(y - 0.5)
-    else:
-        distance = sum(away[word] for word in position.side.split())
-    return (1 - distance) * thing.merit**0.25

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from ovedit.engine.basic import grammar, wish
+from ovedit.engine.basic import wish
 from ovedit.engine.basic.restyle import paint
-from ovedit.engine.basic.wording import quoted
+from ovedit.engine.language import grammar
+from ovedit.engine.language.wording import quoted
 from ovedit.engine.protocols import CancelToken, Progress
 from ovedit.engine.requests import EditRequest, EditResult
 from ovedit.errors import CannotDoError

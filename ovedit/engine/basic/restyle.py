@@ -20,7 +20,7 @@ from ovedit.engine.basic.raster import Floats, disc
 from ovedit.engine.basic.refine import colour_model
 from ovedit.engine.basic.regions import colour_cells
 from ovedit.engine.basic.wish import Wish
-from ovedit.engine.basic.wording import quoted
+from ovedit.engine.language.wording import quoted
 from ovedit.engine.protocols import CancelToken, Progress
 from ovedit.engine.requests import EditRequest, EditResult
 from ovedit.errors import UsageError

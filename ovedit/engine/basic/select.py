@@ -11,16 +11,18 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ovedit.engine.basic import ENGINE, objects, vocabulary
-from ovedit.engine.basic.evidence import evidence, place_window, stuff_likelihood
-from ovedit.engine.basic.grammar import Query, parse
+from ovedit.engine.basic import ENGINE, objects
+from ovedit.engine.basic.evidence import evidence, stuff_likelihood
 from ovedit.engine.basic.guesses import guesses
 from ovedit.engine.basic.kept import KeptByPicture
 from ovedit.engine.basic.objects import Thing
 from ovedit.engine.basic.raster import Floats, Mask, components, dilated, otsu, square
 from ovedit.engine.basic.refine import THRESHOLD, Detail, sharpen
 from ovedit.engine.basic.regions import Scene, measure
-from ovedit.engine.basic.wording import listed, quoted
+from ovedit.engine.language import places, vocabulary
+from ovedit.engine.language.grammar import Query, parse
+from ovedit.engine.language.places import place_window
+from ovedit.engine.language.wording import listed, quoted
 from ovedit.engine.protocols import CancelToken, Progress
 from ovedit.engine.requests import (
     MaskCandidate,
@@ -131,8 +133,8 @@ class _Job:
         if mass:
             chosen, together = found, True
         else:
-            left = objects.drop(found, query.excluded.positions, query.excluded.sizes)
-            chosen = objects.choose(left, query.positions, query.sizes, query.plural)
+            left = places.drop(found, query.excluded.positions, query.excluded.sizes)
+            chosen = places.choose(left, query.positions, query.sizes, query.plural)
             placed = bool(query.positions or query.sizes)
             together = query.plural or not (named or placed)
         if not chosen:
@@ -217,7 +219,7 @@ class _Job:
     def _guess(self, query: Query, message: str) -> PhraseAnswer:
         """What stands out most, as guesses."""
         found = guesses(self.scene, max(1, self.top_k), self.check)
-        things = objects.choose([thing for thing, _ in found], query.positions, query.sizes, False)
+        things = places.choose([thing for thing, _ in found], query.positions, query.sizes, False)
         labels = {id(thing): label for thing, label in found}
         saliency = self.scene.saliency * self.scene.visible
         candidates = []

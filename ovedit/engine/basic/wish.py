@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ovedit.engine.basic import grammar, vocabulary
 from ovedit.engine.basic.finishes import Finish, finish_of, finish_of_stuff, without_surface
-from ovedit.engine.basic.vocabulary import NamedColour
-from ovedit.engine.basic.wording import listed, quoted
+from ovedit.engine.language import grammar, vocabulary
+from ovedit.engine.language.vocabulary import NamedColour
+from ovedit.engine.language.wording import listed, quoted
 from ovedit.errors import CannotDoError
 
 NEEDS_DIFFUSION = "It needs a diffusion model, for example Stable Diffusion inpainting."

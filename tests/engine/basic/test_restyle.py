@@ -14,10 +14,11 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from skimage import data
 
-from ovedit.engine.basic import vocabulary, wish
+from ovedit.engine.basic import wish
 from ovedit.engine.basic.finishes import finish_of
 from ovedit.engine.basic.grain import grain_of
 from ovedit.engine.basic.restyle import restyle
+from ovedit.engine.language import vocabulary
 from ovedit.engine.protocols import CancelToken, Preview, silent
 from ovedit.engine.requests import EditKind, EditRequest, EditResult
 from ovedit.errors import Cancelled, CannotDoError, UsageError

@@ -33,8 +33,8 @@ from functools import lru_cache
 from itertools import pairwise
 from typing import Literal, cast
 
-from ovedit.engine.basic import vocabulary
-from ovedit.engine.basic.vocabulary import LONGEST_NAME, Material, NamedColour, Stuff
+from ovedit.engine.language import vocabulary
+from ovedit.engine.language.vocabulary import LONGEST_NAME, Material, NamedColour, Stuff
 
 Side = Literal[
     "left",

@@ -1,4 +1,4 @@
-"""The words the basic engine knows, and what it knows about them.
+"""The words that are understood, and what is known about them.
 
 The words are data: `resources/vocabulary/` holds the colour names (XKCD's survey; the CSS names
 come from Pillow), the materials and the stuff with their statistics, how to paint them, and the

@@ -1,4 +1,4 @@
-"""How the engine's sentences name what the person wrote."""
+"""How an engine's sentences name what the person wrote."""
 
 from __future__ import annotations
 

@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import ImageColor
 
-from ovedit.engine.basic import vocabulary
-from ovedit.engine.basic.grammar import Attributes, Position, parse
-from ovedit.engine.basic.vocabulary import NamedColour
+from ovedit.engine.language import vocabulary
+from ovedit.engine.language.grammar import Attributes, Position, parse
+from ovedit.engine.language.vocabulary import NamedColour
 
 _SAMPLE = (
     "wooden", "red", "bench", "tree", "the", "left", "not", "without", "in", "of", "second",

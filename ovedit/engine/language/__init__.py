@@ -1,0 +1,1 @@
+"""What a phrase means, whichever engine answers it: its words, and things told apart by place."""
