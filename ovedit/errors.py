@@ -6,6 +6,8 @@ they are: by the window in the prompt card or a dialog, by the command line in o
 
 from __future__ import annotations
 
+from typing import Any
+
 
 class OVEditError(Exception):
     """Base of all errors meant for a person.
@@ -21,7 +23,7 @@ class OVEditError(Exception):
     def __str__(self) -> str:
         return f"{self.message} {self.hint}".strip()
 
-    def __reduce__(self) -> tuple[type[OVEditError], tuple[str, str]]:
+    def __reduce__(self) -> tuple[type[OVEditError], tuple[Any, ...]]:
         return type(self), (self.message, self.hint)
 
 
@@ -74,7 +76,17 @@ class CannotDoError(EngineError):
 
 
 class EngineMissingError(EngineError):
-    """The engine asked for is not known or not installed."""
+    """The engine asked for is not known, not installed, or lacks models.
+
+    `models` are the ids of those that have to be downloaded, or empty.
+    """
+
+    def __init__(self, message: str, hint: str = "", models: tuple[str, ...] = ()) -> None:
+        super().__init__(message, hint)
+        self.models = models
+
+    def __reduce__(self) -> tuple[type[OVEditError], tuple[Any, ...]]:
+        return type(self), (self.message, self.hint, self.models)
 
 
 class ModelError(OVEditError):

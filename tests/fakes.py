@@ -16,12 +16,19 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from ovedit.document import masks
-from ovedit.engine.protocols import CancelToken, EngineInfo, Forecast, Preview, Progress
+from ovedit.engine.protocols import (
+    CancelToken,
+    EngineInfo,
+    Forecast,
+    Preview,
+    Progress,
+    SettingLine,
+)
 from ovedit.engine.requests import (
     EditKind,
     EditRequest,
@@ -30,13 +37,14 @@ from ovedit.engine.requests import (
     PhraseAnswer,
     PointRequest,
     PointResult,
+    Preset,
     Request,
     Result,
     ScoreMap,
     SegmentRequest,
     SegmentResult,
 )
-from ovedit.errors import EngineMissingError
+from ovedit.errors import EngineMissingError, UsageError
 from ovedit.geometry import Rect
 
 GATE_SECONDS = 20.0
@@ -100,7 +108,7 @@ class FakeProvider:
 
     scripts: by first phrase or prompt; "*" is for all others. calls: what was asked, in order.
     others: engines that it lists beside its own and does not answer for. forecasts: what it says
-    beforehand of an edit, by its prompt.
+    beforehand of an edit, by its prompt. knobs: its settings; "wrong" is allowed for none.
     """
 
     scripts: Mapping[str, Script] = field(default_factory=dict)
@@ -110,6 +118,7 @@ class FakeProvider:
     listed_on: list[int] = field(default_factory=list)
     others: tuple[EngineInfo, ...] = ()
     forecasts: Mapping[str, Forecast] = field(default_factory=dict)
+    knobs: tuple[SettingLine, ...] = ()
 
     def engines(self) -> Sequence[EngineInfo]:
         self.listed_on.append(threading.get_ident())
@@ -127,6 +136,14 @@ class FakeProvider:
         for step in self.scripts.get(words_of(request), self.scripts.get("*", ())):
             perform(step, progress, cancel)
         return answer_plainly(request, self.name)
+
+    def settings(
+        self, engine: str, preset: Preset, options: Mapping[str, str]
+    ) -> Sequence[SettingLine]:
+        for key, value in options.items():
+            if value == "wrong":
+                raise UsageError(f'The setting {key} is "wrong".', "It must be right.")
+        return [replace(knob, value=options.get(knob.key, knob.value)) for knob in self.knobs]
 
     def forecast(self, engine: str, request: EditRequest) -> Forecast | None:
         return self.forecasts.get(words_of(request))
@@ -216,6 +233,11 @@ class FakeEngine:
 
     def engines(self) -> Sequence[EngineInfo]:
         return self.infos
+
+    def settings(
+        self, engine: str, preset: Preset, options: Mapping[str, str]
+    ) -> Sequence[SettingLine]:
+        return ()
 
     def forecast(self, engine: str, request: EditRequest) -> Forecast | None:
         return None

@@ -38,6 +38,13 @@ def knobs(kind: type) -> tuple[Field[Any], ...]:
     return tuple(item for item in fields(kind) if "knob" in item.metadata)
 
 
+def choices(hint: Any) -> tuple[str, ...]:
+    """The texts of all values of a setting's type, or () where they cannot be listed."""
+    if hint is bool:
+        return write(True), write(False)
+    return tuple(map(write, get_args(hint))) if get_origin(hint) is Literal else ()
+
+
 def check(settings: Any) -> None:
     """Raise `UsageError` for the first value that its type or range does not allow."""
     hints = get_type_hints(type(settings))

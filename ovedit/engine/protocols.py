@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
@@ -14,6 +14,7 @@ from ovedit.engine.requests import (
     Pixels,
     PointRequest,
     PointResult,
+    Preset,
     Request,
     Result,
     SegmentRequest,
@@ -106,6 +107,20 @@ class EngineInfo:
     works_with: frozenset[str] = frozenset()
 
 
+@dataclass(frozen=True)
+class SettingLine:
+    """One setting of an engine, as it is shown: `why` says why the preset has this value.
+
+    choices: all values there are, or empty where it is free text.
+    """
+
+    key: str
+    value: str
+    meaning: str
+    why: str
+    choices: tuple[str, ...] = ()
+
+
 @runtime_checkable
 class Segmenter(Protocol):
     """Answers phrases with masks."""
@@ -164,6 +179,16 @@ class EngineProvider(Protocol):
         self, engine: str, request: Request, progress: Progress, cancel: CancelToken
     ) -> Result:
         """Let the named engine answer. Raises `EngineMissingError` for a name not known."""
+        ...
+
+    def settings(
+        self, engine: str, preset: Preset, options: Mapping[str, str]
+    ) -> Sequence[SettingLine]:
+        """All settings of an engine, the options' values in place of the preset's.
+
+        Empty for an engine that says nothing of them; loads nothing, and may be called from any
+        thread. Raises `UsageError` for an option that is wrong.
+        """
         ...
 
     def forecast(self, engine: str, request: EditRequest) -> Forecast | None:

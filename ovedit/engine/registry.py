@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from ovedit.engine.library import (
@@ -15,6 +15,7 @@ from ovedit.engine.library import (
     ModelState,
     Presence,
 )
+from ovedit.engine.models.hub_errors import admission
 from ovedit.engine.protocols import (
     CancelToken,
     EngineInfo,
@@ -23,10 +24,12 @@ from ovedit.engine.protocols import (
     PointSegmenter,
     Progress,
     Segmenter,
+    SettingLine,
 )
 from ovedit.engine.requests import (
     EditRequest,
     PointRequest,
+    Preset,
     Request,
     Result,
     SegmentRequest,
@@ -44,6 +47,17 @@ Forecaster = Callable[[EditRequest], Forecast]
 Missing = tuple[Model, ModelState, int]
 
 
+@dataclass(frozen=True)
+class Manual:
+    """What is known of an engine with many settings without building it.
+
+    settings: all of them; see `EngineProvider.settings`. models: ids of those that a request takes.
+    """
+
+    settings: Callable[[Preset, Mapping[str, str]], Sequence[SettingLine]]
+    models: Callable[[Request], Sequence[str]]
+
+
 class EngineRegistry:
     """An `EngineProvider` over factories; keeps one instance of each engine it has built.
 
@@ -55,11 +69,13 @@ class EngineRegistry:
         factories: Mapping[EngineInfo, Factory],
         runtime: LazyRuntime | None = None,
         forecasters: Mapping[str, Forecaster] | None = None,
+        manuals: Mapping[str, Manual] | None = None,
     ) -> None:
         """Take the engines in this order; runtime: what gives them their models.
 
-        forecasters: what says beforehand what an edit will take, by the engine's name. Raises
-        `ValueError` for two engines of the same name.
+        forecasters: what says beforehand what an edit will take, by the engine's name. manuals:
+        what is known of engines with many settings, by name. Raises `ValueError` for two engines
+        of the same name.
         """
         self._known = {info.name: (info, factory) for info, factory in factories.items()}
         if len(self._known) != len(factories):
@@ -67,6 +83,7 @@ class EngineRegistry:
             raise ValueError(f"engine names must differ: {', '.join(names)}")
         self._runtime = runtime
         self._forecasters = dict(forecasters or {})
+        self._manuals = dict(manuals or {})
         self._built: dict[str, Engine] = {}
         self._lock = threading.Lock()
 
@@ -83,7 +100,7 @@ class EngineRegistry:
         `CannotDoError` for a request that it is not made for, `UsageError` for an option that it
         does not have, and what the engine raises.
         """
-        info = self._info(engine, request.options)
+        info = self._info(engine, request)
         _check_options(info, request)
         cancel.check()
         match request:
@@ -113,13 +130,35 @@ class EngineRegistry:
         forecaster = self._forecasters.get(engine)
         return None if forecaster is None else forecaster(request)
 
-    def _info(self, name: str, options: Mapping[str, str]) -> EngineInfo:
+    def settings(
+        self, engine: str, preset: Preset, options: Mapping[str, str]
+    ) -> Sequence[SettingLine]:
+        """All settings of an engine that has a manual; one that names a model may name others.
+
+        Raises `UsageError` for an option that is wrong.
+        """
+        if engine not in self._manuals:
+            return ()
+        lines = self._manuals[engine].settings(preset, options)
+        return tuple(
+            replace(line, choices=line.choices or self._like(line.value)) for line in lines
+        )
+
+    def _like(self, id: str) -> tuple[str, ...]:
+        """The ids of the models that are loaded in the same way as this one, if it is one."""
+        models = () if self._runtime is None else self._runtime.library.models()
+        loader = next((model.loader for model in models if model.id == id), None)
+        return tuple(model.id for model in models if model.loader == loader)
+
+    def _info(self, name: str, request: Request) -> EngineInfo:
         if name not in self._known:
             raise EngineMissingError(
                 f'There is no engine "{name}".', f"Known are: {', '.join(self._known)}."
             )
         info, _ = self._known[name]
-        if (missing := self._missing(info)) and not self._names_a_model(options):
+        manual = self._manuals.get(name)
+        wanted = info.models if manual is None else manual.models(request)
+        if missing := self._missing(wanted):
             raise _models_missing(info, missing)
         if not info.available:
             raise EngineMissingError(
@@ -128,27 +167,23 @@ class EngineRegistry:
             )
         return info
 
-    def _names_a_model(self, options: Mapping[str, str]) -> bool:
-        """Whether the engine is asked to work with other models than those that it names itself."""
-        if self._runtime is None:
-            return False
-        known = {model.id for model in self._runtime.library.models()}
-        return not known.isdisjoint(options.values())
-
     def _with_models(self, info: EngineInfo) -> EngineInfo:
         try:
-            missing = self._missing(info)
+            missing = self._missing(info.models)
         except ModelError as error:
             # A catalogue that cannot be read must not take the other engines away.
             return replace(info, available=False, needs=f"a catalogue that can be read: {error}")
         return replace(info, available=False, needs=_names(missing)) if missing else info
 
-    def _missing(self, info: EngineInfo) -> list[Missing]:
-        """The models that the engine needs and that are not here, with the bytes to download."""
+    def _missing(self, ids: Sequence[str]) -> list[Missing]:
+        """Those of the models, and of their parts, that are not here, with the bytes to download.
+
+        Raises `ModelError` for an id that is not known.
+        """
         if self._runtime is None:
             return []
         library = self._runtime.library
-        wanted = [library.model(id) for id in info.models]
+        wanted = [library.model(id) for id in ids]
         wanted = [*(library.model(part) for model in wanted for part in model.parts), *wanted]
         found = [(model, library.state(model.id)) for model in wanted]
         return [
@@ -185,17 +220,22 @@ def _check_options(info: EngineInfo, request: Request) -> None:
 
 
 def _names(missing: Sequence[Missing]) -> str:
-    return " and ".join(f"{model.title} ({size_text(left)})" for model, _, left in missing)
+    *others, last = (f"{model.title} ({size_text(left)})" for model, _, left in missing)
+    return f"{', '.join(others)} and {last}" if others else last
 
 
 def _models_missing(info: EngineInfo, missing: Sequence[Missing]) -> EngineMissingError:
     looked = dict.fromkeys(str(folder) for _, state, _ in missing for folder in state.looked_in)
     places = ", ".join(looked) or "any folder"
-    ids = " ".join(model.id for model, _, _ in missing)
-    return EngineMissingError(
-        f'The engine "{info.name}" needs {_names(missing)}, not found in {places}.',
-        f"Get it with `ovedit models get {ids}`, or under Models in the window.",
-    )
+    said = f'The engine "{info.name}" needs {_names(missing)}, not found in {places}.'
+    ids = tuple(model.id for model, _, _ in missing)
+    if not any(model.repository for model, _, _ in missing):
+        again = "Connect its disk, or add a folder that has it with `ovedit models add`."
+        return EngineMissingError(said, again, ids)
+    it = "it" if len(ids) == 1 else "them"
+    hint = f"Get {it} with `ovedit models get {' '.join(ids)}`, or under Models in the window."
+    first = " ".join(admission(model) for model, _, _ in missing if model.licence.gated)
+    return EngineMissingError(said, f"{first} {hint}".strip(), ids)
 
 
 class LazyRuntime:
@@ -268,6 +308,7 @@ def default_registry(runtime: LazyRuntime | None = None) -> EngineRegistry:
     """
     from ovedit.engine.basic.engine import BasicEngine
     from ovedit.engine.segmentation.info import INFO as CLIP_SAM
+    from ovedit.engine.segmentation.sam3_info import INFO as SAM3
 
     models = runtime or default_runtime(Settings())
 
@@ -276,4 +317,43 @@ def default_registry(runtime: LazyRuntime | None = None) -> EngineRegistry:
 
         return ClipSamEngine(models.get())
 
-    return EngineRegistry({BasicEngine.INFO: BasicEngine, CLIP_SAM: clip_sam}, models)
+    def sam3() -> Engine:
+        from ovedit.engine.segmentation.sam3 import Sam3Engine
+
+        return Sam3Engine(models.get())
+
+    return EngineRegistry(
+        {BasicEngine.INFO: BasicEngine, CLIP_SAM: clip_sam, SAM3: sam3},
+        models,
+        manuals={
+            CLIP_SAM.name: Manual(_clip_sam_settings, _clip_sam_models),
+            SAM3.name: Manual(_sam3_settings, _sam3_models),
+        },
+    )
+
+
+# What is read for them is not needed for the start.
+
+
+def _clip_sam_settings(preset: Preset, options: Mapping[str, str]) -> Sequence[SettingLine]:
+    from ovedit.engine.segmentation.settings import describe
+
+    return describe(preset, options)
+
+
+def _clip_sam_models(request: Request) -> Sequence[str]:
+    from ovedit.engine.segmentation.needs import models_for
+
+    return models_for(request)
+
+
+def _sam3_settings(preset: Preset, options: Mapping[str, str]) -> Sequence[SettingLine]:
+    from ovedit.engine.segmentation.sam3_settings import describe
+
+    return describe(preset, options)
+
+
+def _sam3_models(request: Request) -> Sequence[str]:
+    from ovedit.engine.segmentation.sam3_settings import models_for
+
+    return models_for(request)

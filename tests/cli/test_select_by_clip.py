@@ -76,10 +76,10 @@ def test_a_missing_model_is_named_with_the_way_to_get_it(
     assert main(["select", str(photo), "--prompt", "bench", "--engine", "clip-sam2"]) == 2
     said = capsys.readouterr().err
     assert 'The engine "clip-sam2" needs CLIP ViT-B/16' in said
-    assert "ovedit models get clip-vit-b16-openai sam2-tiny" in said
-    assert select("--method", "sclip", "--refine", "none") == 1
+    assert "ovedit models get clip-vit-b16-openai dino-vit-b8 sam2-base-plus" in said
+    assert select("--method", "sclip", "--refine", "none") == 2
     said = capsys.readouterr().err
-    assert "My CLIP is not on this computer" in said and "ovedit models get my-clip" in said
+    assert "needs My CLIP (" in said and "ovedit models get my-clip" in said
 
 
 def test_a_folder_added_by_hand_answers(

@@ -2,20 +2,31 @@
 
 from __future__ import annotations
 
+import pickle
 import threading
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pytest
 
 from ovedit.engine.library import MemoryState, Model
-from ovedit.engine.protocols import CancelToken, EngineInfo, EngineProvider, Progress, silent
-from ovedit.engine.registry import EngineRegistry, LazyRuntime, default_registry
+from ovedit.engine.protocols import (
+    CancelToken,
+    EngineInfo,
+    EngineProvider,
+    Progress,
+    SettingLine,
+    silent,
+)
+from ovedit.engine.registry import EngineRegistry, LazyRuntime, Manual, default_registry
 from ovedit.engine.requests import (
     EditKind,
     EditRequest,
     EditResult,
     Point,
     PointRequest,
+    Preset,
+    Request,
     SegmentRequest,
     SegmentResult,
 )
@@ -152,12 +163,37 @@ def test_an_engine_is_available_while_its_models_are_here() -> None:
     )
     assert "`ovedit models get large`" in caught.value.hint
     assert Finder.built == 0
-    other = SegmentRequest(IMAGE, ("bench",), options={"sam": "tiny"})
-    assert registry.answer("masker", other, silent, CancelToken()), "asked to use what is here"
+    assert caught.value.models == ("large",)
+    assert pickle.loads(pickle.dumps(caught.value)).models == ("large",), "crosses threads whole"
     library.bytes_of["large"] = CHUNKS
     (info,) = registry.engines()
     assert (info.available, info.needs) == (True, "")
     assert isinstance(registry.answer("masker", segment(), silent, CancelToken()), SegmentResult)
+
+
+def test_an_engine_with_a_manual_needs_what_a_request_takes_and_tells_its_settings() -> None:
+    library = ScriptedLibrary("tiny", "large", "huge")
+    library.bytes_of |= {"tiny": CHUNKS, "large": 5, "huge": 5}
+
+    def settings(preset: Preset, options: Mapping[str, str]) -> Sequence[SettingLine]:
+        mood = SettingLine("mood", "calm", "how it looks", "the usual", ("calm", "keen"))
+        return (SettingLine("sam", options.get("sam", "large"), "draws", "the finest"), mood)
+
+    def models(request: Request) -> Sequence[str]:
+        return (request.options.get("sam", "large"), "huge")[: 2 - ("sam" in request.options)]
+
+    manuals = {"masker": Manual(settings, models)}
+    registry = EngineRegistry({FINDER: Finder, MASKER: Finder}, LazyRuntime(library), None, manuals)
+    with pytest.raises(EngineMissingError) as caught:
+        registry.answer("masker", segment(), silent, CancelToken())
+    assert caught.value.models == ("large", "huge"), "all of them at once"
+    assert "Get them with `ovedit models get large huge`" in caught.value.hint
+    other = SegmentRequest(IMAGE, ("bench",), options={"sam": "tiny"})
+    assert registry.answer("masker", other, silent, CancelToken()), "asked to use what is here"
+    sam, mood = registry.settings("masker", "fast", {"sam": "tiny"})
+    assert (sam.value, set(sam.choices)) == ("tiny", {"tiny", "large", "huge"})
+    assert mood.choices == ("calm", "keen")
+    assert registry.settings("finder", "fast", {}) == ()
 
 
 def test_a_catalogue_that_is_wrong_takes_no_other_engine_away() -> None:

@@ -7,13 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ovedit.engine.segmentation.needs import DIFFUSION
 from ovedit.engine.segmentation.proxies import Proxy
 from ovedit.engine.segmentation.settings import SegmentationSettings
 from ovedit.engine.segmentation.trident import SamAttention
 from ovedit.errors import EngineError
-
-DIFFUSION = "sd15-inpainting"
-"""The diffusion model whose features ProxyCLIP can attend by."""
 
 _TITLES = {"proxyclip": "ProxyCLIP", "trident": "Trident", "corrclip": "CorrCLIP"}
 _NEEDED = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from ovedit.engine.segmentation.knobs import knob
+from ovedit.engine.knobs import knob
 
 
 @dataclass(frozen=True)

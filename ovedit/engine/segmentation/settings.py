@@ -11,8 +11,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import Field, dataclass, field, replace
 from typing import Any, Literal, get_type_hints
 
+from ovedit.engine.knobs import check, choices, knob, knobs, parse, write
+from ovedit.engine.protocols import SettingLine
 from ovedit.engine.requests import PRESETS, Preset
-from ovedit.engine.segmentation.knobs import check, knob, knobs, parse, write
 from ovedit.engine.segmentation.setting_groups import (
     MethodSettings,
     ProposalSettings,
@@ -183,16 +184,6 @@ class SegmentationSettings:
             )
 
 
-@dataclass(frozen=True)
-class SettingLine:
-    """One setting as `ovedit info` prints it: `why` says why the preset has this value."""
-
-    key: str
-    value: str
-    meaning: str
-    why: str
-
-
 _CHANGES: dict[Preset, dict[str, tuple[Any, str]]] = {
     "fast": {
         "sam": ("sam2-tiny", "the quickest, and small enough for any computer"),
@@ -255,16 +246,20 @@ def from_options(name: Preset, options: Mapping[str, str]) -> SegmentationSettin
     return _with(preset(name), values)
 
 
-def describe(name: Preset) -> tuple[SettingLine, ...]:
-    """All settings of a preset, in full."""
-    settings = preset(name)
+def describe(name: Preset, options: Mapping[str, str] | None = None) -> tuple[SettingLine, ...]:
+    """All settings of a preset, in full, with other values for those among the options.
+
+    Raises what `from_options` raises.
+    """
+    settings = from_options(name, options or {})
     changes = _changes(name)
     lines = []
-    for group, item, _ in _all_knobs():
+    for group, item, hint in _all_knobs():
         owner = getattr(settings, group) if group else settings
         rule = item.metadata["knob"]
         why = changes[item.name][1] if item.name in changes else rule.why
-        lines.append(SettingLine(item.name, write(getattr(owner, item.name)), rule.meaning, why))
+        value = write(getattr(owner, item.name))
+        lines.append(SettingLine(item.name, value, rule.meaning, why, choices(hint)))
     return tuple(lines)
 
 
