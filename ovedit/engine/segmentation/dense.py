@@ -20,8 +20,10 @@ from ovedit.engine.segmentation.settings import SegmentationSettings
 from ovedit.engine.segmentation.values import FeatureMap
 from ovedit.engine.segmentation.windows import Canvas, WindowPlan, sliding, whole
 from ovedit.errors import EngineError
-from ovedit.geometry import Rect
+from ovedit.geometry import Rect, Size
 
+REGION_SIDE = 640
+"""Longest side that regions are kept at: that of the canvas on which masks are drawn."""
 _STEP = "Looking at the picture"
 
 
@@ -78,7 +80,7 @@ class DenseEncoder:
                 f'Check its files with "ovedit models verify {settings.clip}".',
             )
         progress(1.0, _STEP)
-        return FeatureMap(values, overall)
+        return FeatureMap(values, overall, _kept(context))
 
 
 def plan_windows(width: int, height: int, patch: int, settings: SegmentationSettings) -> WindowPlan:
@@ -98,6 +100,15 @@ def resized(image: Pixels, plan: WindowPlan, background: tuple[float, ...]) -> N
     how = cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC
     small = cv2.resize(image, (plan.width, plan.height), interpolation=how)
     return np.divide(small[..., :3], 255, dtype=np.float32)
+
+
+def _kept(context: DenseContext) -> Tensor | None:
+    """The regions (H', W'), as fine as the masks that are made of them."""
+    if context.regions is None:
+        return None
+    size = Size(context.regions.shape[1], context.regions.shape[0]).within(REGION_SIDE)
+    small = cv2.resize(context.regions, (size.width, size.height), interpolation=cv2.INTER_NEAREST)
+    return torch.from_numpy(np.asarray(small, np.int32).reshape(size.height, size.width))
 
 
 def _batches(plan: WindowPlan, size: int) -> Iterator[list[Rect]]:

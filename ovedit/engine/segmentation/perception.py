@@ -10,6 +10,7 @@ import hashlib
 from collections import OrderedDict
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, ExitStack
+from dataclasses import replace
 
 import torch
 
@@ -19,8 +20,9 @@ from ovedit.engine.models.runtime.runtime import ModelRuntime
 from ovedit.engine.protocols import CancelToken, Progress, stage
 from ovedit.engine.requests import Pixels
 from ovedit.engine.segmentation.automatic import WORKING_SIDE, Filters, automatic_masks, regions
-from ovedit.engine.segmentation.context import DIFFUSION, DenseContext
+from ovedit.engine.segmentation.context import DenseContext
 from ovedit.engine.segmentation.dense import DenseEncoder, resized
+from ovedit.engine.segmentation.needs import DIFFUSION
 from ovedit.engine.segmentation.pictures import SamPictures, picture_key
 from ovedit.engine.segmentation.proposals import cropped
 from ovedit.engine.segmentation.proxies import (
@@ -80,7 +82,10 @@ class Perception:
 
         Raises `ModelError` for a model that is not here, and what `DenseEncoder.features` raises.
         """
-        relevant = repr([getattr(settings, name) for name in _SEEING])
+        # What is done with the words is none of the picture's.
+        variant = replace(settings.variant, definition_weight=0.0, region_vote=False)
+        seeing = replace(settings, variant=variant)
+        relevant = repr([getattr(seeing, name) for name in _SEEING])
         key = hashlib.blake2b(picture_key(image) + relevant.encode()).digest()
         if (known := self._kept.get(key)) is not None:
             self._kept.move_to_end(key)

@@ -7,10 +7,12 @@ phrases and negatives switched off, another scale, temperature or mode.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import torch
+from torch.nn.functional import interpolate
 
 from ovedit.engine.protocols import CancelToken, Progress, silent
 from ovedit.engine.segmentation.negatives import choose_negatives, rank_nouns
@@ -20,10 +22,13 @@ from ovedit.engine.segmentation.text import TextBank, clean_phrase
 from ovedit.engine.segmentation.values import FeatureMap, Probabilities
 from ovedit.engine.segmentation.vocabulary import Vocabulary, load_vocabulary
 from ovedit.errors import EngineError, UsageError
+from ovedit.geometry import Size
 
 MOST_RIVALS = 5
 _ANYTHING = "thing"
 """What a phrase is measured against where there are no other words."""
+_ROOM = 1 << 26
+"""Numbers in a map of all words at once, at most."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,6 +40,7 @@ class Similarities:
     owners: for each row of a phrase, the number of the phrase.
     competes: (n, m) bool, whether each negative competes with each phrase.
     presence: (n,) in [0, 1], see `presence`.
+    regions: those of `FeatureMap`, which vote on their labels; see `voted`.
     """
 
     phrases: tuple[str, ...]
@@ -45,6 +51,7 @@ class Similarities:
     competes: torch.Tensor
     presence: torch.Tensor
     notices: tuple[str, ...] = ()
+    regions: torch.Tensor | None = None
 
     def probabilities(
         self,
@@ -56,20 +63,23 @@ class Similarities:
 
         off: phrases that take no part and get 0 everywhere. without: negatives that take no part.
         In semantic mode all compete for each place; in independent mode each phrase competes with
-        its negatives alone. Where nothing competes with a phrase, the empty text does.
+        its negatives alone. Where nothing competes with a phrase, the empty text does. Where
+        regions vote, the maps are as fine as they are.
         """
         count, on = len(self.phrases), [phrase not in off for phrase in self.phrases]
-        height, width = self.cosines.shape[1:]
-        values = self.cosines.new_zeros(count, height, width)
+        cosines, regions = self._fine(settings)
+        values = cosines.new_zeros(count, *cosines.shape[1:])
         rivals: list[tuple[str, ...]] = [()] * count
         # Said twice, it is one phrase: it must not compete with itself.
         first = {phrase: number for number, phrase in reversed([*enumerate(self.phrases)])}
-        active = [number for number in first.values() if on[number]]
+        active = [number for number in sorted(first.values()) if on[number]]
         groups = [active] if settings.mode == "semantic" else [[number] for number in active]
         for group in groups:
             if not group:
                 continue
-            shares, names = self._compete(group, settings, without)
+            shares, names = self._compete(cosines, group, settings, without)
+            if regions is not None:
+                shares = voted(shares, regions)
             values[group] = shares[: len(group)]
             for place, number in enumerate(group):
                 rivals[number] = _rivals(shares[place], shares[len(group) :], names)
@@ -77,8 +87,26 @@ class Similarities:
         values, rivals = values[same], [rivals[number] for number in same]
         return Probabilities(values, self.presence, tuple(rivals))
 
+    def _fine(self, settings: SegmentationSettings) -> tuple[torch.Tensor, torch.Tensor | None]:
+        """The cosines, and the regions (h, w) if they vote, as fine as these then."""
+        if self.regions is None or not settings.variant.region_vote:
+            return self.cosines, None
+        height, width = self.regions.shape
+        # Nothing but memory limits how many words there are.
+        side = math.isqrt(_ROOM // len(self.cosines))
+        size = Size(width, height).within(side)
+        shape = size.height, size.width
+        cosines = interpolate(self.cosines[None], shape, mode="bilinear")[0]
+        # float32 holds whole numbers up to 16 million.
+        regions = interpolate(self.regions[None, None].float(), shape, mode="nearest")[0, 0]
+        return cosines, regions.long().to(cosines.device)
+
     def _compete(
-        self, group: Sequence[int], settings: SegmentationSettings, without: Collection[str]
+        self,
+        cosines: torch.Tensor,
+        group: Sequence[int],
+        settings: SegmentationSettings,
+        without: Collection[str],
     ) -> tuple[torch.Tensor, list[str]]:
         """(classes, h, w) shares of the group's phrases and their negatives; the latter's names."""
         negatives = [
@@ -90,9 +118,9 @@ class Similarities:
         others = [len(self.owners) + number for number in negatives]
         alone = len(group) == 1 and not others
         if alone:
-            others = [len(self.cosines) - 1]
+            others = [len(cosines) - 1]
         chosen = [*rows, *others]
-        cosines = self.cosines[chosen]
+        cosines = cosines[chosen]
         if settings.method == "surgery" and not alone:
             cosines = surgery(cosines, self.overall[chosen])
         shares = torch.softmax(cosines * settings.logit_scale / settings.temperature, dim=0)
@@ -144,6 +172,7 @@ def compare(
         negatives.competes,
         presence(plain, level, settings).to(device),
         tuple(dict.fromkeys(note for each in (*embedded, negatives) for note in each.notices)),
+        features.regions,
     )
 
 
@@ -199,6 +228,26 @@ def denoised(classes: torch.Tensor, least: float) -> torch.Tensor:
     best = classes.flatten(1).amax(dim=1)
     cut = torch.quantile(best, 0.5).clamp(min=least)
     return torch.where((best < cut).view(-1, 1, 1), 0.0, classes)
+
+
+def voted(classes: torch.Tensor, regions: torch.Tensor) -> torch.Tensor:
+    """Classes (k, h, w) after CorrCLIP's correction of the map (Zhang et al. 2025).
+
+    regions: (h, w) of whole numbers. Each pixel votes for its likeliest class; a region takes the
+    class with the most votes, of several the first. There, all pixels of a region become that
+    label. Here they take the mean shares of those that voted for it: its label is the likeliest
+    still, and a threshold takes or leaves the region as a whole. In no region, which is number 0,
+    pixels keep their own.
+    """
+    count, number = len(classes), int(regions.max()) + 1
+    shares, place = classes.flatten(1), regions.flatten()
+    labels = shares.argmax(dim=0)
+    votes = torch.bincount(place * count + labels, minlength=number * count).view(number, count)
+    most, label = votes.max(dim=1)
+    voters = labels == label[place]
+    sums = shares.new_zeros(count, number).index_add_(1, place[voters], shares[:, voters])
+    means = sums / most.clamp(min=1)
+    return torch.where(place > 0, means[:, place], shares).view_as(classes)
 
 
 def _rivals(own: torch.Tensor, others: torch.Tensor, names: Sequence[str]) -> tuple[str, ...]:

@@ -23,15 +23,19 @@ class FeatureMap:
         with normalised text embeddings gives the blend of the windows' similarities, because both
         are linear: so one map answers any number of phrases.
     overall: (c,), L2-normalised, the class token's embedding of the whole picture.
+    regions: (H', W') int32 over the whole picture, the regions that CorrCLIP found it in, numbered
+        from 1, 0 where there is none; None for other methods.
     """
 
     values: torch.Tensor
     overall: torch.Tensor
+    regions: torch.Tensor | None = None
 
     @property
     def size_bytes(self) -> int:
         """What it takes in memory."""
-        return sum(t.element_size() * t.nelement() for t in (self.values, self.overall))
+        kept = (self.values, self.overall, self.regions)
+        return sum(tensor.nbytes for tensor in kept if tensor is not None)
 
 
 @dataclass(frozen=True, eq=False)
