@@ -19,6 +19,11 @@ LOG_IN = "log in with `hf auth login`, or set HF_TOKEN"
 _AGAIN = "What came so far is kept; the next try goes on from there."
 
 
+def admission(model: Model) -> str:
+    """What has to be done before the download of a model whose terms must be accepted."""
+    return f"Accept its terms ({model.licence.name}) on {model.page}, then {LOG_IN}."
+
+
 class Refused(Exception):
     """The server answered, but not with the file.
 
@@ -159,7 +164,7 @@ def _refusal(error: Refused, model: Model, name: str, hub: str) -> ModelError:
     if status in (401, 403) and (code == "GatedRepo" or model.licence.gated):
         return ModelError(
             f"{model.title} is only given to those who accepted its terms ({model.licence.name}).",
-            f"Accept them on {model.page}, then {LOG_IN}. The publisher may need time to agree.",
+            f"{admission(model)} The publisher may need time to agree.",
         )
     if status == 401 or code == "RepoNotFound":
         return ModelError(

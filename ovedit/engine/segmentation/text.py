@@ -111,7 +111,7 @@ class TextBank:
                 text_store.write(self._path(templates), kept)
             except FileError as error:
                 notices.append(f"What the words mean could not be kept for later: {error}")
-        notices += [_too_long(text) for text, row in found.items() if row.cut]
+        notices += [too_long(text) for text, row in found.items() if row.cut]
         if not texts:
             return Embedded(torch.empty(0, 0))
         values = torch.stack([torch.from_numpy(found[text].values) for text in texts])
@@ -200,6 +200,7 @@ def _mixed(
     return mixed
 
 
-def _too_long(text: str) -> str:
+def too_long(text: str) -> str:
+    """What is said of a phrase that a model reads only the beginning of."""
     start = text if len(text) <= 40 else f"{text[:40].rstrip()}…"
     return f'"{start}" is longer than the model can read; its end was not used.'
