@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterator, Mapping
-from dataclasses import Field, dataclass, field, replace
+from dataclasses import Field, dataclass, field, fields, replace
+from functools import cache
 from typing import Any, Literal, get_type_hints
 
 from ovedit.engine.knobs import check, choices, knob, knobs, parse, write
@@ -158,8 +159,8 @@ class SegmentationSettings:
     proposals: ProposalSettings = field(default_factory=ProposalSettings)
 
     def __post_init__(self) -> None:
-        for part in (self, self.variant, self.refinement, self.proposals):
-            check(part)
+        for group in _groups():
+            check(_part(self, group))
         _same_length("layer_weights", self.layer_weights, "layers", self.layers)
         crops = self.proposals
         _same_length(
@@ -204,8 +205,8 @@ _CHANGES: dict[Preset, dict[str, tuple[Any, str]]] = {
     },
     "quality": {
         "clip": (
-            "clip-vit-b16-metaclip",
-            "CorrCLIP is best with it; not for paid work, see its licence",
+            "clip-vit-b16-openai",
+            "paid work may use it; CorrCLIP's figures are with clip-vit-b16-metaclip, which it may not",
         ),
         "sam": ("sam2-large", "the finest outlines"),
         "method": ("corrclip", "the best published without training"),
@@ -255,7 +256,7 @@ def describe(name: Preset, options: Mapping[str, str] | None = None) -> tuple[Se
     changes = _changes(name)
     lines = []
     for group, item, hint in _all_knobs():
-        owner = getattr(settings, group) if group else settings
+        owner = _part(settings, group)
         rule = item.metadata["knob"]
         why = changes[item.name][1] if item.name in changes else rule.why
         value = write(getattr(owner, item.name))
@@ -271,14 +272,17 @@ def _changes(name: Preset) -> dict[str, tuple[Any, str]]:
     return _CHANGES[name]
 
 
+@cache
 def _groups() -> dict[str, type]:
     """The classes of settings by the field that holds them; "" for the settings themselves."""
-    return {
-        "": SegmentationSettings,
-        "variant": MethodSettings,
-        "refinement": RefineSettings,
-        "proposals": ProposalSettings,
-    }
+    hints = get_type_hints(SegmentationSettings)
+    own = knobs(SegmentationSettings)
+    parts = [item.name for item in fields(SegmentationSettings) if item not in own]
+    return {"": SegmentationSettings, **{name: hints[name] for name in parts}}
+
+
+def _part(settings: SegmentationSettings, group: str) -> Any:
+    return getattr(settings, group) if group else settings
 
 
 def _all_knobs() -> Iterator[tuple[str, Field[Any], Any]]:
@@ -293,7 +297,7 @@ def _with(settings: SegmentationSettings, values: Mapping[str, Any]) -> Segmenta
     changed: dict[str, Any] = {}
     for group, kind in _groups().items():
         own = {item.name: values[item.name] for item in knobs(kind) if item.name in values}
-        changed |= {group: replace(getattr(settings, group), **own)} if group and own else own
+        changed |= {group: replace(_part(settings, group), **own)} if group and own else own
     return replace(settings, **changed)
 
 

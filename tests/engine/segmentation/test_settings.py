@@ -43,6 +43,19 @@ def test_presets_name_models_of_the_catalogue() -> None:
         assert {settings.clip, settings.sam, settings.dino} <= known
 
 
+@pytest.mark.parametrize("name", PRESETS)
+def test_what_presets_make_may_be_sold(name: Preset) -> None:
+    settings = preset(name)
+    for model in load_catalogue().models:
+        if model.id in (settings.clip, settings.sam, settings.dino):
+            assert model.licence.commercial and not model.licence.gated, model.id
+
+
+def test_the_best_published_clip_for_corrclip_is_named_where_it_is_not_chosen() -> None:
+    (line,) = (line for line in describe("quality") if line.key == "clip")
+    assert "clip-vit-b16-metaclip" in line.why
+
+
 def test_a_preset_that_is_none() -> None:
     with pytest.raises(UsageError, match=r'no preset "best"\. Use one of these: fast, balanced'):
         preset("best")  # type: ignore[arg-type]
