@@ -206,7 +206,7 @@ _CHANGES: dict[Preset, dict[str, tuple[Any, str]]] = {
     "quality": {
         "clip": (
             "clip-vit-b16-openai",
-            "paid work may use it; CorrCLIP's figures are with clip-vit-b16-metaclip, which it may not",
+            "may be used in paid work; CorrCLIP's figures are with clip-vit-b16-metaclip",
         ),
         "sam": ("sam2-large", "the finest outlines"),
         "method": ("corrclip", "the best published without training"),
