@@ -68,11 +68,20 @@ class Assistant(QObject):
             wanted = segment.parse_phrases(phrases)
             preset, options = self._session.settings.preset, self._options
 
+            title = f"Select {', '.join(wanted)}"
+
             def prepare(state: DocumentState) -> list[Question]:
                 request = segment.segment_request(state, wanted, preset=preset, options=options)
-                return [Question(request, lambda result: self._selected(document, result))]
+                return [Question(request, apply)]
 
-            self._submit(document, [f"Select {', '.join(wanted)}"], prepare)
+            def apply(result: object) -> None:
+                assert isinstance(result, SegmentResult)
+                # A large picture takes a while to get its masks.
+                self._errands.change(
+                    title, lambda copy: segment.apply_segmentation(copy, result), self._selected
+                )
+
+            self._submit(document, [title], prepare)
 
         self._errands.attempt(ask)
 
@@ -93,18 +102,27 @@ class Assistant(QObject):
 
         def apply(result: object) -> None:
             assert isinstance(result, PointResult)
-            target = mask_id if mask_id is not None else self._mask_of(clicks)
-            if target not in {mask.id for mask in document.masks}:
-                target = None
-            self._clicked = tuple(clicks), points.apply_points(document, result, mask_id=target)
+
+            def work(copy: Document) -> str:
+                # Asked here, for the answer to the click before may still be on its way.
+                target = mask_id if mask_id is not None else self._mask_of(clicks)
+                if target not in {mask.id for mask in copy.masks}:
+                    target = None
+                return points.apply_points(copy, result, mask_id=target)
+
+            self._errands.change(title, work, applied)
+
+        def applied(target: str) -> None:
+            self._clicked = tuple(clicks), target
             self.points_applied.emit()
 
+        title = "Find what was clicked" if box is None else "Find what is in the box"
         if box is not None:
-            self._submit(document, ["Find what is in the box"], prepare)
+            self._submit(document, [title], prepare)
         else:
             # A later click on the same thing knows more than the one that is being answered.
             tag = f"click {clicks[0]}" if clicks else "click"
-            self._submit(document, ["Find what was clicked"], prepare, where="replace", tag=tag)
+            self._submit(document, [title], prepare, where="replace", tag=tag)
 
     def edit(
         self,
@@ -240,9 +258,7 @@ class Assistant(QObject):
         answered, mask_id = self._clicked
         return mask_id if answered and answered == tuple(clicks[: len(answered)]) else None
 
-    def _selected(self, document: Document, result: object) -> None:
-        assert isinstance(result, SegmentResult)
-        outcome = segment.apply_segmentation(document, result)
+    def _selected(self, outcome: segment.SegmentOutcome) -> None:
         missing = next((phrase for phrase in outcome.phrases if not phrase.found), None)
         self._guess = missing if missing is not None and missing.guesses else None
         if missing is not None:

@@ -141,24 +141,34 @@ class Errands(QObject):
 
     # -- without a model -------------------------------------------------------------------------
 
-    def change(self, title: str, work: Callable[[Document], object]) -> None:
+    def change(
+        self,
+        title: str,
+        work: Callable[[Document], T],
+        then: Callable[[T], object] = lambda _result: None,
+    ) -> None:
         """Do to the open document what `work` does to a copy of it, on another thread.
 
-        It becomes the undo step that `work` makes. Where the document is another by then, `work` is
-        done again on what it has become.
+        It becomes the undo step that `work` makes; what `work` returns goes to `then`. Where the
+        document is another by then, `work` is done again on what it has become.
         """
         document = self._session.document
         if document is None:
             return
         state, revision = document.snapshot(), document.revision
 
-        def apply(outcome: aside.Outcome) -> None:
-            if document.revision == revision:
-                aside.bring_in(document, outcome)
-            else:
-                self.change(title, work)
+        def work_out() -> tuple[aside.Outcome, T]:
+            results: list[T] = []
+            return aside.work_out(state, lambda copy: results.append(work(copy))), results[0]
 
-        self.work(title, lambda: aside.work_out(state, work), apply)
+        def apply(worked: tuple[aside.Outcome, T]) -> None:
+            if document.revision == revision:
+                aside.bring_in(document, worked[0])
+                then(worked[1])
+            else:
+                self.change(title, work, then)
+
+        self.work(title, work_out, apply)
 
     def work(
         self,

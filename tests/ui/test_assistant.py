@@ -55,7 +55,7 @@ class Scene:
         self._qtbot.waitUntil(until, timeout=5000)
 
     def idle(self) -> None:
-        self.wait(lambda: not self.window.jobs.list.rows())
+        self.wait(lambda: not self.window.errands.busy)
 
     def select(self, phrase: str = "bench") -> str:
         self.assistant.select(phrase)
@@ -91,7 +91,7 @@ def test_an_answer_waits_for_the_stroke_under_way(scene: Scene, qtbot: QtBot):
     stroke = scene.document.begin("Brush")
     scene.gate.set()
     scene.assistant.select("tree")
-    scene.idle()
+    scene.wait(lambda: not scene.jobs)
     qtbot.wait(120)
     assert not scene.document.masks
     stroke.commit()
@@ -246,7 +246,7 @@ def test_an_answer_for_a_document_that_was_closed_is_dropped(scene: Scene, qtbot
     first = scene.document
     scene.assistant.select("bench")
     stroke = first.begin("Brush")
-    scene.idle()
+    scene.wait(lambda: not scene.jobs)
     scene.new_document()
     stroke.commit()
     qtbot.wait(120)
@@ -372,3 +372,14 @@ def test_what_to_avoid_reaches_an_engine_that_heeds_it(
     assert edited.recipe.negative_prompt == request.negative_prompt
     window.session.show_pixels(picture(), "another")
     assert line.negative_field.text() == ""
+
+
+def test_two_clicks_on_a_thing_whose_answers_come_together_make_one_mask(scene: Scene):
+    click, another = Point(30, 30), Point(34, 30)
+    scene.assistant.segment_points((click,), None, None)
+    # Handed over while the mask of the first is still being worked out.
+    scene.wait(lambda: len(scene.provider.calls) == 1 and not scene.jobs)
+    scene.assistant.segment_points((click, another), None, None)
+    scene.idle()
+    assert len(scene.document.masks) == 1
+    assert len(scene.document.history.steps) == 2

@@ -360,7 +360,7 @@ def test_an_edit_takes_the_masks_in_hand_or_those_accepted_and_shown(
     assert document is not None
 
     def idle() -> None:
-        qtbot.waitUntil(lambda: not window.jobs.list.rows())
+        qtbot.waitUntil(lambda: not window.errands.busy)
 
     window.assistant.select("bench, tree, sky")
     idle()
