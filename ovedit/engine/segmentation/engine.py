@@ -7,7 +7,6 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import replace
 
-import cv2
 import numpy as np
 import torch
 
@@ -122,13 +121,16 @@ class _Look:
         """A phrase's probabilities (h, w), along the picture's edges where PAMR is on."""
         settings = self._settings
         if settings.pamr_steps:
-            size = _size_of(self._image).within(DETAIL_SIDE)
-            rgb = np.ascontiguousarray(self._image[..., :3])
-            small = cv2.resize(rgb, (size.width, size.height), interpolation=cv2.INTER_AREA)
-            picture = torch.from_numpy(np.asarray(small)).permute(2, 0, 1).to(values.device)
+            rgb = np.ascontiguousarray(self._small[..., :3])
+            picture = torch.from_numpy(rgb).permute(2, 0, 1).to(values.device)
             steps, dilations = settings.pamr_steps, settings.pamr_dilations
             values = pamr(values[None], picture, steps, dilations, self._cancel)[0]
         return values.float().cpu().numpy()
+
+    @property
+    def _small(self) -> Pixels:
+        """The picture at the size of the score maps: nobody sees more of a mask than they show."""
+        return self._perception.small(self._image, DETAIL_SIDE)
 
     def _with_proposals(
         self,
@@ -185,7 +187,7 @@ class _Look:
                     sam = self._perception.sam(self._image, settings, models, told, self._cancel)
                     refined = refine(
                         sam,
-                        self._image,
+                        self._small,
                         found.dense,
                         strategy=settings.refine,
                         threshold=found.cut,
@@ -206,7 +208,3 @@ def _wants_proposals(settings: SegmentationSettings, phrase: torch.Tensor, bank:
         "auto": lambda: kind_of(phrase, bank) == "thing",
     }
     return ways[settings.strategy]()
-
-
-def _size_of(image: Pixels) -> Size:
-    return Size(image.shape[1], image.shape[0])

@@ -33,6 +33,7 @@ from ovedit.engine.segmentation.proxies import (
     sam_features,
 )
 from ovedit.engine.segmentation.sam import SamImage, working_format
+from ovedit.engine.segmentation.scaling import shrunk
 from ovedit.engine.segmentation.settings import SegmentationSettings
 from ovedit.engine.segmentation.text import TextBank, bank_key
 from ovedit.engine.segmentation.values import FeatureMap, Proposal
@@ -70,6 +71,7 @@ class Perception:
         self._banks: dict[str, TextBank] = {}
         self._sam_pictures = SamPictures()
         self._proposals: OrderedDict[bytes, tuple[tuple[Proposal, ...], Size]] = OrderedDict()
+        self._small: tuple[tuple[bytes, Size], Pixels] | None = None
 
     def features(
         self,
@@ -109,6 +111,14 @@ class Perception:
         while len(self._kept) > 1 and self._bytes > self._budget:
             self._kept.popitem(last=False)
         return found
+
+    def small(self, image: Pixels, longest: int) -> Pixels:
+        """The picture (H, W, 4) with sides of so many pixels at most; the last one is kept."""
+        size = Size(image.shape[1], image.shape[0]).within(longest)
+        key = picture_key(image), size
+        if self._small is None or self._small[0] != key:
+            self._small = key, shrunk(image, size)
+        return self._small[1]
 
     def bank(self, settings: SegmentationSettings) -> TextBank:
         """The words as the settings' CLIP has them."""
