@@ -29,6 +29,7 @@ torch.set_num_threads(1)
 # The thread that would redraw progress bars outlives the test.
 tqdm.monitor_interval = 0
 
+TASKS = {"diffusers.lora": Task.ADAPTER, "onnx": Task.ERASE, "open_clip": Task.TEXT_IMAGE}
 WEIGHTS = (".safetensors", ".bin", ".pt", ".onnx", ".data")
 
 
@@ -87,7 +88,7 @@ def describe(id: str, loader: str, folder: Path, base: tuple[str, ...] = ()) -> 
     return Model(
         id=id,
         title=f"Tiny {id}",
-        task=Task.ADAPTER if loader == "diffusers.lora" else Task.INPAINT,
+        task=TASKS.get(loader, Task.INPAINT),
         loader=loader,
         repository=f"nobody/{id}",
         revision="0" * 40,

@@ -368,6 +368,91 @@ def eraser(folder: Path, location: str = "") -> None:
     (folder / "eraser.onnx").write_bytes(model.SerializeToString())
 
 
+def lama(folder: Path) -> None:
+    """The interface of LaMa as Carve exported it; the hole gets the mean of the rest."""
+    from onnx import TensorProto, helper
+
+    node, sides = helper.make_node, (512, 512)
+    save_onnx(
+        folder / "lama_fp32.onnx",
+        [
+            node("Sub", ["one", "mask"], ["keep"]),
+            node("Mul", ["image", "keep"], ["kept"]),
+            node("ReduceSum", ["kept", "plane"], ["sum"]),
+            node("ReduceSum", ["keep", "plane"], ["count"]),
+            node("Max", ["count", "one"], ["some"]),
+            node("Div", ["sum", "some"], ["mean"]),
+            node("Mul", ["mean", "mask"], ["filled"]),
+            node("Add", ["kept", "filled"], ["whole"]),
+            node("Mul", ["whole", "white"], ["output"]),
+        ],
+        {"image": (TensorProto.FLOAT, 3, sides), "mask": (TensorProto.FLOAT, 1, sides)},
+        {"output": (TensorProto.FLOAT, 3, sides)},
+    )
+
+
+def migan(folder: Path) -> None:
+    """The interface of MI-GAN's pipeline; the hole gets the mean of the rest.
+
+    As there, the hole's outermost pixels are mixed with what was there before.
+    """
+    from onnx import TensorProto, helper
+
+    node, sides = helper.make_node, ("height", "width")
+    save_onnx(
+        folder / "migan_pipeline_v2.onnx",
+        [
+            node("Cast", ["image"], ["colours"], to=TensorProto.FLOAT),
+            node("Cast", ["mask"], ["levels"], to=TensorProto.FLOAT),
+            node("Div", ["levels", "white"], ["keep"]),
+            node("Mul", ["colours", "keep"], ["kept"]),
+            node("ReduceSum", ["kept", "plane"], ["sum"]),
+            node("ReduceSum", ["keep", "plane"], ["count"]),
+            node("Max", ["count", "one"], ["some"]),
+            node("Div", ["sum", "some"], ["mean"]),
+            node("MaxPool", ["keep"], ["wide"], kernel_shape=[3, 3], pads=[1, 1, 1, 1]),
+            node("Pad", ["wide", "around"], ["padded"], mode="reflect"),
+            node("AveragePool", ["padded"], ["old"], kernel_shape=[5, 5]),
+            node("Sub", ["one", "old"], ["new"]),
+            node("Mul", ["colours", "old"], ["before"]),
+            node("Mul", ["mean", "new"], ["after"]),
+            node("Add", ["before", "after"], ["whole"]),
+            node("Cast", ["whole"], ["result"], to=TensorProto.UINT8),
+        ],
+        {"image": (TensorProto.UINT8, 3, sides), "mask": (TensorProto.UINT8, 1, sides)},
+        {"result": (TensorProto.UINT8, 3, sides)},
+    )
+
+
+def save_onnx(
+    path: Path,
+    nodes: list[Any],
+    inputs: dict[str, tuple[int, int, tuple[int | str, int | str]]],
+    outputs: dict[str, tuple[int, int, tuple[int | str, int | str]]],
+) -> None:
+    """A graph of pictures, each by its type, number of planes and sides; batches of any size."""
+    from onnx import helper, numpy_helper
+
+    def described(each: dict[str, tuple[int, int, tuple[int | str, int | str]]]) -> list[Any]:
+        return [
+            helper.make_tensor_value_info(name, kind, ["batch", planes, *sides])
+            for name, (kind, planes, sides) in each.items()
+        ]
+
+    constants = {
+        "one": np.array(1, np.float32),
+        "white": np.array(255, np.float32),
+        "plane": np.array([2, 3], np.int64),
+        "around": np.array([0, 0, 2, 2, 0, 0, 2, 2], np.int64),
+    }
+    used = {name for each in nodes for name in each.input}
+    kept = [numpy_helper.from_array(v, k) for k, v in constants.items() if k in used]
+    graph = helper.make_graph(nodes, "eraser", described(inputs), described(outputs), kept)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(model.SerializeToString())
+
+
 BUILDERS: dict[str, tuple[str, Callable[[Path], None]]] = {
     "clip": ("open_clip", clip),
     "sam2": ("sam2", sam2),
@@ -381,5 +466,7 @@ BUILDERS: dict[str, tuple[str, Callable[[Path], None]]] = {
     "taesd": ("diffusers.AutoencoderTiny", taesd),
     "lora": ("diffusers.lora", lora),
     "eraser": ("onnx", eraser),
+    "lama": ("onnx", lama),
+    "migan": ("onnx", migan),
 }
 """By id: the loader's name and what saves the model."""
