@@ -98,6 +98,8 @@ class Words:
     """The small words of the grammar, by meaning; see `words.toml`."""
 
     filler: frozenset[str]
+    pronouns: frozenset[str]
+    pictures: frozenset[str]
     prepositions: Mapping[str, str]
     sides: Mapping[str, str]
     outermost: Mapping[str, str]
@@ -114,30 +116,54 @@ class Words:
     irregular: Mapping[str, str]
 
 
-_TOKEN = re.compile(r"#[0-9a-f]{6}\b|#[0-9a-f]{3}\b|\w+(?:n't\b)?|[,;]|[^\s\w]")
+_TOKEN = re.compile(r"(#[0-9a-f]{6}\b|#[0-9a-f]{3}\b|\w+n't\b|\w+|[,;]|[^\s\w])(?:(?<=\w)'s\b)?")
 _SPELLINGS = {"gray": "grey", "grayish": "greyish", "color": "colour"}
 _INVISIBLE = ("Mn", "Me", "Cf", "Cc", "Cs")
 LONGEST_NAME = 6
 """No name of the vocabulary has more tokens than this."""
 
 
-def tokens(text: str) -> tuple[str, ...]:
+@dataclass(frozen=True)
+class Token:
+    """A word as it is compared, and where in the text it stands: half-open, in characters."""
+
+    text: str
+    start: int
+    end: int
+
+
+def located(text: str) -> tuple[Token, ...]:
     """Split text into words as they are compared; commas and unknown symbols are tokens too.
 
     Lower case, accents and possessive 's removed, hyphens and other punctuation read as spaces.
     `#rgb` and `#rrggbb` are single tokens.
     """
-    plain = unicodedata.normalize("NFKD", unicodedata.normalize("NFKC", text).casefold())
-    plain = plain.replace("\N{RIGHT SINGLE QUOTATION MARK}", "'")
-    plain = re.sub(r"(\w)'s\b", r"\1", plain)
-    plain = " ".join(plain.split())
-    kept = "".join(c for c in plain if unicodedata.category(c) not in _INVISIBLE)
-    found = _TOKEN.findall(kept)
+    marks = [(plain, place) for place, mark in enumerate(text) for plain in _plain(mark)]
+    places = [*(place for _, place in marks), len(text)]
+    found = _TOKEN.finditer("".join(plain for plain, _ in marks))
     return tuple(
-        _SPELLINGS.get(token, token)
+        Token(
+            _SPELLINGS.get(token[1], token[1]),
+            places[token.start()],
+            # Marks that are not compared belong to the letter before them.
+            max(places[token.end()], places[token.end() - 1] + 1),
+        )
         for token in found
-        if token in (",", ";") or len(token) > 1 or not _is_punctuation(token)
+        if token[1] in (",", ";") or len(token[1]) > 1 or not _is_punctuation(token[1])
     )
+
+
+def tokens(text: str) -> tuple[str, ...]:
+    """The words of a text as they are compared; see `located`."""
+    return tuple(token.text for token in located(text))
+
+
+def _plain(mark: str) -> str:
+    if mark == "\N{RIGHT SINGLE QUOTATION MARK}":
+        return "'"
+    plain = unicodedata.normalize("NFKD", unicodedata.normalize("NFKC", mark).casefold())
+    kept = (c for c in plain if c.isspace() or unicodedata.category(c) not in _INVISIBLE)
+    return "".join(" " if c.isspace() else c for c in kept)
 
 
 def _is_punctuation(character: str) -> bool:
@@ -186,7 +212,9 @@ def words() -> Words:
     endings = {1: "st", 2: "nd", 3: "rd"}
     ordinals |= {f"{rank}{endings.get(rank, 'th')}": rank for rank in set(ordinals.values())}
     return Words(
-        filler=group("filler"),
+        filler=group("filler") | group("pronouns") | group("pictures"),
+        pronouns=group("pronouns"),
+        pictures=group("pictures"),
         prepositions={squeeze(word): word for word in data["prepositions"]},
         sides=by_word(data["sides"]),
         outermost=by_word(data["outermost"]),
