@@ -87,8 +87,9 @@ def context_crops(alpha: Coverage, padding: float = 1.5, least: int = 64) -> lis
 def _components(alpha: Coverage, bounds: Rect) -> list[Rect]:
     """Exact bounds of each group of touching 16 px cells that hold a pixel above 0."""
     inside = alpha[bounds.slices]
-    cells = np.maximum.reduceat(inside, np.arange(0, bounds.height, _CELL), axis=0)
-    cells = np.maximum.reduceat(cells, np.arange(0, bounds.width, _CELL), axis=1)
+    # Band by band: `reduceat` down the columns of a large picture takes twenty times as long.
+    bands = [inside[top : top + _CELL].max(axis=0) for top in range(0, bounds.height, _CELL)]
+    cells = np.maximum.reduceat(np.stack(bands), np.arange(0, bounds.width, _CELL), axis=1)
     _, _, stats, _ = cv2.connectedComponentsWithStats((cells > 0).astype(np.uint8), connectivity=8)
     found: list[Rect] = []
     for column, row, columns, rows in stats[1:, :4].tolist():

@@ -359,15 +359,19 @@ def _content(area: WorkArea, picture: Picture) -> Picture:
 
 def _pooled(values: NDArray[np.uint8], size: Size) -> Mask:
     """255 in every pixel of the new size that a value above 0 falls into, however little."""
-    rows = _ranges(values.shape[0], size.height)
-    columns = _ranges(values.shape[1], size.width)
-    tall = np.empty((size.height, values.shape[1]), np.uint8)
-    for number, (first, last) in enumerate(rows):
-        values[first:last].max(axis=0, out=tall[number])
-    wide = np.empty((size.height, size.width), np.uint8)
-    for number, (first, last) in enumerate(columns):
-        tall[:, first:last].max(axis=1, out=wide[:, number])
+    tall = _pooled_rows(values, size.height)
+    wide = _pooled_rows(np.ascontiguousarray(tall.T), size.width).T
     return np.where(wide > 0, np.uint8(255), np.uint8(0))
+
+
+def _pooled_rows(values: NDArray[np.uint8], count: int) -> NDArray[np.uint8]:
+    """The highest of all rows that each of `count` rows overlaps."""
+    if count == len(values):
+        return values
+    out = np.empty((count, values.shape[1]), np.uint8)
+    for row, (first, last) in enumerate(_ranges(len(values), count)):
+        values[first:last].max(axis=0, out=out[row])
+    return out
 
 
 def _ranges(old: int, new: int) -> list[tuple[int, int]]:
