@@ -46,7 +46,7 @@ class Sam3Engine:
         model that is not here, `OutOfMemoryError`, `Cancelled`.
         """
         started = time.perf_counter()
-        settings = from_options(request.options)
+        settings = from_options(request.preset, request.options)
         phrases = [clean_phrase(phrase) for phrase in request.phrases]
         self._check(settings.model)
 

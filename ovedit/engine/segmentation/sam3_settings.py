@@ -29,7 +29,7 @@ class Sam3Settings:
         check(self)
 
 
-def from_options(options: Mapping[str, str]) -> Sam3Settings:
+def from_options(name: Preset, options: Mapping[str, str]) -> Sam3Settings:
     """The settings given as text, the others as they are by default.
 
     Raises `UsageError` naming the key, the value and what is allowed.
@@ -50,7 +50,7 @@ def describe(name: Preset, options: Mapping[str, str] | None = None) -> tuple[Se
 
     Raises what `from_options` raises.
     """
-    settings = from_options(options or {})
+    settings = from_options(name, options or {})
     hints = get_type_hints(Sam3Settings)
     lines = []
     for item in knobs(Sam3Settings):
@@ -62,4 +62,6 @@ def describe(name: Preset, options: Mapping[str, str] | None = None) -> tuple[Se
 
 def models_for(request: Request) -> tuple[str, ...]:
     """Ids of the models that a request takes. Raises `UsageError` for a wrong setting."""
-    return (from_options(request.options).model,) if isinstance(request, SegmentRequest) else ()
+    if not isinstance(request, SegmentRequest):
+        return ()
+    return (from_options(request.preset, request.options).model,)
