@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from contextlib import redirect_stdout
+from dataclasses import replace
+from io import StringIO
+from itertools import combinations
 from pathlib import Path
+from typing import Any, NamedTuple, get_args, get_type_hints
 
 import numpy as np
 import pytest
@@ -12,12 +17,28 @@ import torch
 from PIL import Image
 
 from ovedit.cli import main
-from ovedit.engine.library import Licence, Model, ModelFile, Task
+from ovedit.engine.library import Model, Task
 from ovedit.engine.models.catalogue import own_path, save_own
 from ovedit.engine.models.runtime import devices
+from ovedit.engine.protocols import EngineProvider
+from ovedit.engine.registry import default_registry, default_runtime
+from ovedit.engine.segmentation.settings import SegmentationSettings
+from ovedit.settings import Settings
 from tests.engine.models.runtime import tiny
+from tests.engine.models.runtime.conftest import describe
 
 torch.set_num_threads(1)
+
+_HINTS: dict[str, Any] = get_type_hints(SegmentationSettings)
+METHODS: tuple[str, ...] = get_args(_HINTS["method"])
+REFINEMENTS: tuple[str, ...] = get_args(_HINTS["refine"])
+SMALL = (
+    "clip=my-clip", "sam=my-sam", "dino=my-dino", "templates=1", "short_side=32", "crop=32",
+    "stride=16", "windows=sliding", "strategy=dense", "negatives=sky", "auto_negatives=0",
+    "logit_scale=20", "denoise=no", "presence_threshold=0", "region_points=2", "region_iou=0",
+    "region_stability=0", "vote_share=0", "component_iou=0", "component_area=0", "agreement=0",
+)  # fmt: skip
+"""Quick, and nothing that random weights draw is thrown away."""
 
 
 @pytest.fixture(scope="module")
@@ -28,20 +49,19 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+def mine(id: str, title: str, task: Task, loader: str, folder: Path) -> Model:
+    """An entry that the person made for a model in a folder of their own."""
+    return replace(
+        describe(id, loader, folder), title=title, task=task, repository=f"me/{id}", own=True
+    )
+
+
 @pytest.fixture
 def clip(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A tiny CLIP that the person keeps in a folder of their own."""
     monkeypatch.setattr(devices, "bfloat16_gain", lambda: 1.0)
-    files = tuple(
-        ModelFile(path.name, path.stat().st_size) for path in sorted((folder / "clip").iterdir())
-    )
-    licence = Licence("MIT", "https://example.org/licence")
-    size = sum(file.size for file in files)
-    mine = Model(
-        "my-clip", "My CLIP", Task.TEXT_IMAGE, "open_clip", "me/clip", "main", files, licence,
-        size // 4, {"float32": size},
-    )  # fmt: skip
-    save_own(own_path(), models=[mine])
+    entry = mine("my-clip", "My CLIP", Task.TEXT_IMAGE, "open_clip", folder / "clip")
+    save_own(own_path(), models=[entry])
 
 
 @pytest.fixture
@@ -114,3 +134,101 @@ def test_what_cannot_be_done_is_told_in_one_line(
     assert select(*words) in (1, 2)
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("ovedit: ") and told in line and "bug" not in line
+
+
+class Answer(NamedTuple):
+    """What `ovedit select` printed, and the mask that it wrote (H, W)."""
+
+    said: dict[str, Any]
+    mask: np.ndarray
+
+    @property
+    def candidates(self) -> list[dict[str, Any]]:
+        """The mask first, then what else there is to choose from."""
+        (phrase,) = self.said["phrases"]
+        return phrase["masks"][0]["candidates"]
+
+
+@pytest.fixture(scope="module")
+def home(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Settings and data of a person who added three models by hand."""
+    home = tmp_path_factory.mktemp("home")
+    torch.manual_seed(0)
+    tiny.sam2(folder / "sam")
+    tiny.dino(folder / "dino")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("OVEDIT_HOME", str(home))
+        entries = [
+            mine("my-clip", "My CLIP", Task.TEXT_IMAGE, "open_clip", folder / "clip"),
+            mine("my-sam", "My SAM", Task.MASKS, "sam2", folder / "sam"),
+            mine("my-dino", "My DINO", Task.FEATURES, "transformers.ViTModel", folder / "dino"),
+        ]
+        save_own(own_path(), models=entries)
+        for name in ("clip", "sam", "dino"):
+            assert main(["models", "add", str(folder / name)]) == 0
+    return home
+
+
+@pytest.fixture(scope="module")
+def provider() -> EngineProvider:
+    """All engines; what they load and see stays in memory from run to run."""
+    return default_registry(default_runtime(Settings(device="cpu")))
+
+
+Find = Callable[[str, str], Answer]
+
+
+@pytest.fixture(scope="module")
+def find(home: Path, provider: EngineProvider, tmp_path_factory: pytest.TempPathFactory) -> Find:
+    """One run of `ovedit select` for a method and a refinement, made once."""
+    place = tmp_path_factory.mktemp("photo")
+    pixels = np.random.default_rng(0).integers(0, 255, (48, 64, 3), np.uint8)
+    pixels[12:36, 20:50] = (200, 40, 30)
+    Image.fromarray(pixels).save(place / "photo.png")
+    found: dict[tuple[str, str], Answer] = {}
+
+    def run(method: str, refine: str) -> Answer:
+        if (method, refine) in found:
+            return found[method, refine]
+        out = place / f"{method}-{refine}.png"
+        words = [
+            "select", str(place / "photo.png"), "--prompt", "wooden bench", "--engine",
+            "clip-sam2", "--preset", "fast", "--method", method, "--refine", refine,
+            "--threshold", "0.5", "--out", str(out), "--json", "--quiet",
+        ]  # fmt: skip
+        for setting in SMALL:
+            words += ["--set", setting]
+        with pytest.MonkeyPatch.context() as patch, redirect_stdout(StringIO()) as said:
+            patch.setenv("OVEDIT_HOME", str(home))
+            patch.setattr(devices, "bfloat16_gain", lambda: 1.0)
+            assert main(words, provider=provider) == 0, said.getvalue()
+        with Image.open(out) as mask:
+            found[method, refine] = Answer(json.loads(said.getvalue()), np.asarray(mask))
+        return found[method, refine]
+
+    return run
+
+
+@pytest.mark.parametrize("refine", REFINEMENTS)
+@pytest.mark.parametrize("method", METHODS)
+def test_every_method_goes_with_every_refinement(find: Find, method: str, refine: str) -> None:
+    found = find(method, refine)
+    assert found.mask.shape == (48, 64) and found.mask.any()
+    assert found.said["engine"] == "clip-sam2"
+    reason = found.candidates[0]["reason"]
+    assert f"CLIP ({method})" in reason
+    assert ("outlined by SAM 2" in reason) is (refine != "none")
+
+
+def test_methods_see_the_same_picture_differently(find: Find) -> None:
+    for pair in combinations(METHODS, 2):
+        one, other = (find(method, "none") for method in pair)
+        alike = one.candidates[0]["score"] == other.candidates[0]["score"]
+        assert not (alike and np.array_equal(one.mask, other.mask)), pair
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_refinements_draw_different_outlines(find: Find, method: str) -> None:
+    for pair in combinations(REFINEMENTS, 2):
+        one, other = (find(method, refine) for refine in pair)
+        assert not np.array_equal(one.mask, other.mask), pair
