@@ -52,7 +52,8 @@ class Settings:
     model_memory: bytes that models may take in memory together, 0 for a share of the device's.
     recent_files: newest first.
     recent_prompts, recent_words: phrases and words for edits, newest first.
-    engine_options: per engine, options by name, handed to it with every request.
+    engine_options: per engine, options by name as `--set` takes them, handed to it with every
+        request. In the file they may also be numbers, true or false, and lists.
     unknown: top-level keys of the file that this version does not know; saved again untouched.
     """
 
@@ -135,7 +136,7 @@ def load(path: Path | None = None) -> Settings:
         ) from error
     hints = _types()
     known = {
-        name: _check(name, value, hints[name], source=str(path))
+        name: _check(name, _read(name, value), hints[name], source=str(path))
         for name, value in values.items()
         if name in hints
     }
@@ -183,6 +184,32 @@ def _types() -> dict[str, Any]:
     return {item.name: hints[item.name] for item in fields(Settings) if item.name != "unknown"}
 
 
+def _read(name: str, value: Any) -> Any:
+    """A value of the file, with options of engines as texts; what is wrong stays as it is."""
+    if name != "engine_options" or not isinstance(value, dict):
+        return value
+    return {
+        engine: {key: _text(option) for key, option in options.items()}
+        if isinstance(options, dict)
+        else options
+        for engine, options in value.items()
+    }
+
+
+def _text(option: Any) -> Any:
+    """An option as `--set` takes it: parts of a list have commas between, lists of a list ";"."""
+    if isinstance(option, bool):
+        return "yes" if option else "no"
+    if isinstance(option, (int, float)):
+        return str(option)
+    if not isinstance(option, list):
+        return option
+    parts = [_text(part) for part in option]
+    if not all(isinstance(part, str) for part in parts):
+        return option
+    return ("; " if any(isinstance(part, list) for part in option) else ", ").join(parts)
+
+
 def _plain(value: Any) -> Any:
     if isinstance(value, tuple):
         return list(value)
@@ -228,12 +255,15 @@ def _check(name: str, value: Any, hint: Any, *, source: str) -> Any:
 
 def _check_options(value: Any, wrong: Callable[[str], SettingsError]) -> Any:
     if not isinstance(value, Mapping):
-        raise wrong("a table of tables, as in [engine_options.basic]")
+        raise wrong("a table of tables, as in [engine_options.clip-sam2]")
     for options in value.values():
         if not isinstance(options, Mapping) or not all(
             isinstance(option, str) for option in options.values()
         ):
-            raise wrong('a table per engine with texts, as in [engine_options.basic] speed = "1"')
+            raise wrong(
+                "a table per engine with texts, numbers, true, false or lists, "
+                'as in [engine_options.clip-sam2] method = "sclip"'
+            )
     return value
 
 

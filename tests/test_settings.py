@@ -88,7 +88,9 @@ def test_without_it_the_system_says_where(monkeypatch: pytest.MonkeyPatch) -> No
         ('recent_files = "a.png"', "recent_files", "'a.png'"),
         ("engine_options = 3", "engine_options", "3"),
         ("[engine_options]\nbasic = 1", "engine_options", "1"),
-        ("[engine_options.basic]\nspeed = 1", "engine_options", "1"),
+        ("[engine_options.basic]\nspeed = 12:30:00", "engine_options", "12, 30"),
+        ("[engine_options.basic]\nspeed = { a = 1 }", "engine_options", "{'a': 1}"),
+        ("[engine_options.basic]\nspeed = [{ a = 1 }]", "engine_options", "{'a': 1}"),
     ],
 )
 def test_a_wrong_value_is_named_with_key_and_file(
@@ -101,6 +103,38 @@ def test_a_wrong_value_is_named_with_key_and_file(
     for part in (key, value, str(path)):
         assert part in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_options_of_engines_are_read_as_the_command_line_takes_them(tmp_path: Path) -> None:
+    path = tmp_path / "settings.toml"
+    path.write_text(
+        """
+        [engine_options.clip-sam2]
+        method = "sclip"
+        layers = [7, 8, 10, 12]
+        layer_weights = [1, 1, 1, 0.5]
+        negatives = []
+        synonyms = [["sofa", "couch"], ["car"]]
+        threshold = 0.25
+        denoise = false
+        [engine_options."sam 3"]
+        """
+    )
+    values = load(path)
+    assert values.engine_options == {
+        "clip-sam2": {
+            "method": "sclip",
+            "layers": "7, 8, 10, 12",
+            "layer_weights": "1, 1, 1, 0.5",
+            "negatives": "",
+            "synonyms": "sofa, couch; car",
+            "threshold": "0.25",
+            "denoise": "no",
+        },
+        "sam 3": {},
+    }
+    save(values, path)
+    assert load(path) == values
 
 
 def test_values_are_checked_in_the_program_too() -> None:

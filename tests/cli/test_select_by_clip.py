@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from contextlib import redirect_stdout
 from dataclasses import replace
@@ -20,12 +21,13 @@ from ovedit.cli import main
 from ovedit.engine.library import Model, Task
 from ovedit.engine.models.catalogue import own_path, save_own
 from ovedit.engine.models.runtime import devices
-from ovedit.engine.protocols import EngineProvider
+from ovedit.engine.protocols import EngineProvider, SettingLine
 from ovedit.engine.registry import default_registry, default_runtime
-from ovedit.engine.segmentation.settings import SegmentationSettings
-from ovedit.settings import Settings
+from ovedit.engine.requests import PRESETS, Preset
+from ovedit.engine.segmentation.settings import SegmentationSettings, describe, from_options
+from ovedit.settings import Settings, load, settings_path
 from tests.engine.models.runtime import tiny
-from tests.engine.models.runtime.conftest import describe
+from tests.engine.models.runtime.conftest import describe as entry_of
 
 torch.set_num_threads(1)
 
@@ -52,7 +54,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def mine(id: str, title: str, task: Task, loader: str, folder: Path) -> Model:
     """An entry that the person made for a model in a folder of their own."""
     return replace(
-        describe(id, loader, folder), title=title, task=task, repository=f"me/{id}", own=True
+        entry_of(id, loader, folder), title=title, task=task, repository=f"me/{id}", own=True
     )
 
 
@@ -232,3 +234,54 @@ def test_refinements_draw_different_outlines(find: Find, method: str) -> None:
     for pair in combinations(REFINEMENTS, 2):
         one, other = (find(method, refine) for refine in pair)
         assert not np.array_equal(one.mask, other.mask), pair
+
+
+def toml(line: SettingLine) -> str:
+    """A setting as a person writes it in TOML: numbers and yes or no without quotes."""
+    if line.value in ("yes", "no"):
+        return f"{line.key} = {str(line.value == 'yes').lower()}"
+    number = re.fullmatch(r"[0-9]+([.][0-9]+)?", line.value) and line.key != "templates"
+    return f"{line.key} = {line.value if number else json.dumps(line.value)}"
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_every_setting_may_be_in_the_settings_file(preset: Preset) -> None:
+    lines = [toml(line) for line in describe(preset)]
+    settings_path().parent.mkdir(parents=True, exist_ok=True)
+    settings_path().write_text("\n".join(["[engine_options.clip-sam2]", *lines]))
+    options = load().engine_options["clip-sam2"]
+    assert from_options("fast", options) == from_options(preset, {})
+
+
+def test_the_settings_file_is_heeded_and_the_command_line_wins(
+    select: Run, clip: None, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    main(["models", "add", str(folder / "clip")])
+    capsys.readouterr()
+    settings_path().write_text(
+        '[engine_options.clip-sam2]\nmethod = "naclip"\nrefine = "none"\nneighbour_sigma = 3'
+    )
+    assert select("--json") == 0
+    assert "CLIP (naclip)" in capsys.readouterr().out
+    assert select("--json", "--method", "maskclip") == 0
+    assert "CLIP (maskclip)" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("metod = 'sclip'", 'no setting "metod". Did you mean method or mode?'),
+        ("layers = [1, 99]", 'layers is "1, 99"'),
+        ("logit_scale = true", 'logit_scale is "yes"'),
+        ("temperature = nan", 'temperature is "nan"'),
+    ],
+)
+def test_what_is_wrong_in_the_settings_file_is_told_as_on_the_command_line(
+    select: Run, clip: None, folder: Path, capsys: pytest.CaptureFixture[str], line: str, told: str
+) -> None:
+    main(["models", "add", str(folder / "clip")])
+    capsys.readouterr()
+    settings_path().write_text(f"[engine_options.clip-sam2]\n{line}")
+    assert select() == 2
+    (said,) = capsys.readouterr().err.splitlines()
+    assert said.startswith("ovedit: ") and told in said
