@@ -18,8 +18,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import onnxruntime
 from numpy.typing import NDArray
-from onnxruntime import InferenceSession, RunOptions
+from onnxruntime import InferenceSession
 
 from ovedit.engine.inpainting.prefill import FILL, FillPainter, grown
 from ovedit.engine.inpainting.values import Painter, PaintJob, Picture, Watcher
@@ -163,7 +164,7 @@ class OnnxEraser:
     def _run(self, picture: NDArray[Any], mask: NDArray[Any], cancel: CancelToken) -> NDArray[Any]:
         """The answer (1, 3, h, w) of the graph."""
         names = self.interface
-        options = RunOptions()
+        options = onnxruntime.RunOptions()
         done = threading.Event()
 
         def stop_when_cancelled() -> None:
@@ -175,9 +176,9 @@ class OnnxEraser:
         watching = threading.Thread(target=stop_when_cancelled, name="eraser", daemon=True)
         watching.start()
         try:
-            (found,) = self._session.run(
-                [names.result], {names.picture: picture, names.mask: mask}, options
-            )
+            feeds = {names.picture: picture, names.mask: mask}
+            # It could be sparse, or no tensor at all.
+            answers: Any = self._session.run([names.result], feeds, options)
         except Exception as e:
             # What ONNX Runtime raises has no base in common.
             cancel.check()
@@ -191,7 +192,8 @@ class OnnxEraser:
             done.set()
             watching.join()
         cancel.check()
-        if not isinstance(found, np.ndarray) or found.shape != picture.shape:
+        found = answers[0]
+        if np.shape(found) != picture.shape:
             raise EngineError(
                 f"{self._title} gave back {_shape_text(np.shape(found))}, "
                 f"not {_shape_text(picture.shape)}.",
