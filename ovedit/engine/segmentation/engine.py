@@ -121,8 +121,7 @@ class _Look:
         """A phrase's probabilities (h, w), along the picture's edges where PAMR is on."""
         settings = self._settings
         if settings.pamr_steps:
-            rgb = np.ascontiguousarray(self._small[..., :3])
-            picture = torch.from_numpy(rgb).permute(2, 0, 1).to(values.device)
+            picture = torch.from_numpy(self._small).permute(2, 0, 1).to(values.device)
             steps, dilations = settings.pamr_steps, settings.pamr_dilations
             values = pamr(values[None], picture, steps, dilations, self._cancel)[0]
         return values.float().cpu().numpy()

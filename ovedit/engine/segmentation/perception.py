@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import replace
 
+import numpy as np
 import torch
 
 from ovedit.engine.models.runtime.ladder import MemoryPlan
@@ -32,7 +33,7 @@ from ovedit.engine.segmentation.proxies import (
     sam_attention,
     sam_features,
 )
-from ovedit.engine.segmentation.sam import SamImage, working_format
+from ovedit.engine.segmentation.sam import SamImage, opaque, working_format
 from ovedit.engine.segmentation.scaling import shrunk
 from ovedit.engine.segmentation.settings import SegmentationSettings
 from ovedit.engine.segmentation.text import TextBank, bank_key
@@ -113,11 +114,11 @@ class Perception:
         return found
 
     def small(self, image: Pixels, longest: int) -> Pixels:
-        """The picture (H, W, 4) with sides of so many pixels at most; the last one is kept."""
+        """The picture (H, W, 3 or 4) as RGB, with sides of so many pixels at most; it is kept."""
         size = Size(image.shape[1], image.shape[0]).within(longest)
         key = picture_key(image), size
         if self._small is None or self._small[0] != key:
-            self._small = key, shrunk(image, size)
+            self._small = key, np.ascontiguousarray(opaque(shrunk(image, size)))
         return self._small[1]
 
     def bank(self, settings: SegmentationSettings) -> TextBank:

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from ovedit.engine.segmentation.refine import refine
+from ovedit.engine.segmentation.refine import edges, refine
 from ovedit.engine.segmentation.refine.canvas import SIDE, Canvas
 from ovedit.engine.segmentation.refine.drawing import Thing
 from ovedit.engine.segmentation.refine.instances import split
@@ -107,3 +107,15 @@ class TestInstances:
         assert labels[30, 30] == 1
         assert labels[5, 5] == 2
         assert not split(np.zeros((4, 4), bool), ()).any()
+
+
+@pytest.mark.parametrize("radius", [1, 4, 20])
+@pytest.mark.parametrize("shape", [(300, 410), (128, 60), (1, 200)])
+def test_the_filter_in_squares_is_that_of_the_whole(radius: int, shape: tuple[int, int]) -> None:
+    rng = np.random.default_rng(2)
+    picture = rng.integers(0, 255, (*shape, 3), dtype=np.uint8)
+    mask = np.zeros(shape, np.float32)
+    mask[shape[0] // 3 :, 20:70] = 1
+    whole = cv2.ximgproc.guidedFilter(picture, mask, radius, edges._CONTRAST**2)
+    found = edges._filtered(picture, mask, radius)
+    np.testing.assert_allclose(found, np.reshape(whole, shape), atol=1e-5)

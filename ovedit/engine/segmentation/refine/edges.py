@@ -11,7 +11,8 @@ import numpy as np
 from ovedit.engine.requests import Pixels
 from ovedit.engine.segmentation.refine.canvas import Floats, Mask
 from ovedit.engine.segmentation.sam import opaque
-from ovedit.geometry import Size
+from ovedit.engine.segmentation.scaling import shrunk
+from ovedit.geometry import Rect, Size
 
 EDGE_SIDE = 2048
 """Longest side at which edges are sought; what is larger is stretched from there."""
@@ -21,14 +22,13 @@ _HALO = 0.08
 """What the filter leaves over on either side of an edge."""
 _HAZE = 0.25
 """The same where there is no edge, and the mask fades over twice the radius."""
+_TILE = 128
+"""Side of the squares in which the filter works, in pixels."""
 
 
 def guide(image: Pixels, size: Size) -> Pixels:
     """The picture (H, W, 3 or 4) at a size, as (h, w, 3)."""
-    small = image
-    if (image.shape[1], image.shape[0]) != (size.width, size.height):
-        small = cv2.resize(image, (size.width, size.height), interpolation=cv2.INTER_AREA)
-    return np.ascontiguousarray(opaque(np.asarray(small, np.uint8)))
+    return np.ascontiguousarray(opaque(shrunk(image, size)))
 
 
 def snapped(rgb: Pixels, mask: Mask, grain: float) -> Floats:
@@ -54,8 +54,24 @@ def enlarged(image: Pixels, alpha: Floats) -> Floats:
 
 
 def _filtered(rgb: Pixels, values: Floats, radius: int) -> Floats:
-    result = cv2.ximgproc.guidedFilter(rgb, values, radius, _CONTRAST**2)
-    return np.asarray(result, np.float32).reshape(values.shape)
+    """The guided filter, worked out only where values differ: elsewhere it leaves them alone."""
+    result = values.copy()
+    whole = Rect(0, 0, values.shape[1], values.shape[0])
+    for y in range(0, whole.height, _TILE):
+        for x in range(0, whole.width, _TILE):
+            tile = Rect(x, y, _TILE, _TILE).intersect(whole)
+            # A pixel hears of those two radii away: the means of means.
+            around = tile.padded(2 * radius).intersect(whole)
+            part = values[around.slices]
+            if part.min() == part.max():
+                continue
+            guide = np.ascontiguousarray(rgb[around.slices])
+            found = cv2.ximgproc.guidedFilter(
+                guide, np.ascontiguousarray(part), radius, _CONTRAST**2
+            )
+            inner = tile.translated(-around.x, -around.y)
+            result[tile.slices] = np.asarray(found, np.float32).reshape(part.shape)[inner.slices]
+    return result
 
 
 def _clean(values: Floats, rest: float = _HALO) -> Floats:
