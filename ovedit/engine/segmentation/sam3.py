@@ -3,25 +3,18 @@
 from __future__ import annotations
 
 import time
-
-import torch
+from dataclasses import replace
 
 from ovedit.engine.library import Task
 from ovedit.engine.models.runtime.ladder import MemoryPlan
 from ovedit.engine.models.runtime.runtime import ModelRuntime
 from ovedit.engine.protocols import CancelToken, Progress, stage
-from ovedit.engine.requests import (
-    MaskCandidate,
-    PhraseAnswer,
-    ScoreMap,
-    SegmentRequest,
-    SegmentResult,
-)
-from ovedit.engine.segmentation.sam import SCORE_SIDE, soft_mask
+from ovedit.engine.requests import PhraseAnswer, SegmentRequest, SegmentResult
+from ovedit.engine.segmentation.sam3_answers import answer
 from ovedit.engine.segmentation.sam3_info import INFO
 from ovedit.engine.segmentation.sam3_network import Sam3Pictures, Things, find
 from ovedit.engine.segmentation.sam3_settings import Sam3Settings, from_options
-from ovedit.engine.segmentation.text import clean_phrase, too_long
+from ovedit.engine.segmentation.text import clean_phrase
 from ovedit.errors import UsageError
 from ovedit.geometry import Size
 
@@ -47,6 +40,8 @@ class Sam3Engine:
         """
         started = time.perf_counter()
         settings = from_options(request.preset, request.options)
+        if request.threshold is not None:
+            settings = replace(settings, mask_threshold=request.threshold)
         phrases = [clean_phrase(phrase) for phrase in request.phrases]
         self._check(settings.model)
 
@@ -76,49 +71,18 @@ class Sam3Engine:
         cancel: CancelToken,
     ) -> tuple[PhraseAnswer, ...]:
         name, loading = settings.model, stage(progress, 0, 0.4)
+        size = Size(request.image.shape[1], request.image.shape[0])
         with self._runtime.use(name, loading, cancel, plan=plan) as sam:
             progress(0.4, "Looking at the picture")
             cancel.check()
             seen = self._pictures.of(sam, name, request.image)
+
+            def ask(text: str) -> Things:
+                cancel.check()
+                return find(sam, seen, text)
+
             answers = []
             for number, phrase in enumerate(phrases):
                 progress(0.7 + 0.3 * number / len(phrases), f"Finding “{phrase}”")
-                cancel.check()
-                answers.append(_answer(phrase, find(sam, seen, phrase), request, settings))
+                answers.append(answer(phrase, ask, size, settings, request.top_k))
         return tuple(answers)
-
-
-def _answer(
-    phrase: str, things: Things, request: SegmentRequest, settings: Sam3Settings
-) -> PhraseAnswer:
-    """All things together first, then one by one where there are several; or only guesses."""
-    count = int((things.scores >= settings.score_threshold).sum())
-    size = Size(request.image.shape[1], request.image.shape[0])
-    cut = settings.mask_threshold if request.threshold is None else request.threshold
-
-    def candidate(label: str, score: float, logits: torch.Tensor, reason: str) -> MaskCandidate:
-        values = soft_mask(logits, size.within(SCORE_SIDE)).astype("float16")
-        return MaskCandidate(label, score, ScoreMap(values, size.rect), cut, reason)
-
-    scores, logits = things.scores.tolist(), things.logits
-    candidates: list[MaskCandidate] = []
-    if count:
-        what = "the only one" if count == 1 else f"all {count} of them"
-        together = logits[:count].amax(dim=0)
-        candidates.append(candidate(phrase, scores[0], together, f"Found by SAM 3, {what}."))
-    if count > 1:
-        for number in range(min(count, request.top_k - 1)):
-            label, reason = f"{phrase} {number + 1}", f"Number {number + 1} of them."
-            candidates.append(candidate(label, scores[number], logits[number], reason))
-    if not count:
-        reason = "A guess: SAM 3 is not sure enough of it."
-        guesses = zip(scores[: request.top_k], logits, strict=False)
-        candidates += [candidate(phrase, score, drawn, reason) for score, drawn in guesses]
-    missing = f"“{phrase}” does not seem to be in this picture." if not count else ""
-    return PhraseAnswer(
-        phrase,
-        bool(count),
-        tuple(candidates),
-        used_words=tuple(phrase.split()),
-        message=" ".join(filter(None, (missing, too_long(phrase) if things.cut else ""))),
-    )
