@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 from collections import OrderedDict
-from collections.abc import Sequence
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import replace
 
@@ -25,7 +24,7 @@ from ovedit.engine.segmentation.context import DenseContext
 from ovedit.engine.segmentation.dense import DenseEncoder, resized
 from ovedit.engine.segmentation.needs import DIFFUSION
 from ovedit.engine.segmentation.pictures import SamPictures, picture_key
-from ovedit.engine.segmentation.proposals import cropped
+from ovedit.engine.segmentation.proposals import cropped, pooled
 from ovedit.engine.segmentation.proxies import (
     diffusion_features,
     dino_correlations,
@@ -72,6 +71,7 @@ class Perception:
         self._banks: dict[str, TextBank] = {}
         self._sam_pictures = SamPictures()
         self._proposals: OrderedDict[bytes, tuple[tuple[Proposal, ...], Size]] = OrderedDict()
+        self._seen: tuple[FeatureMap, tuple[Proposal, ...], object, torch.Tensor] | None = None
         self._small: tuple[tuple[bytes, Size], Pixels] | None = None
 
     def features(
@@ -187,18 +187,29 @@ class Perception:
         progress(1.0, "")
         return self._proposals[key]
 
-    def crops(
+    def seen(
         self,
         image: Pixels,
-        proposals: Sequence[Proposal],
+        features: FeatureMap,
+        proposals: tuple[Proposal, ...],
         size: Size,
         settings: SegmentationSettings,
         progress: Progress,
         cancel: CancelToken,
     ) -> torch.Tensor:
-        """(m, c): what CLIP sees in crops around the proposals; see `proposals.cropped`."""
-        with self._runtime.use(settings.clip, progress, cancel) as clip:
-            return cropped(clip, image, proposals, size, settings, progress, cancel)
+        """(m, c): what CLIP sees in the proposals, as the settings' scorer has it; it is kept."""
+        knobs = settings.proposals
+        how = knobs.scorer, knobs.crop_sizes, knobs.crop_weights
+        last = self._seen
+        if last is not None and last[0] is features and last[1] is proposals and last[2] == how:
+            return last[3]
+        if knobs.scorer == "crops":
+            with self._runtime.use(settings.clip, progress, cancel) as clip:
+                seen = cropped(clip, image, proposals, size, settings, progress, cancel)
+        else:
+            seen = pooled(features, proposals, size)
+        self._seen = features, proposals, how, seen
+        return seen
 
     @property
     def _bytes(self) -> int:

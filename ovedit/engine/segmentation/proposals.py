@@ -7,6 +7,7 @@ crops takes one pass of the encoder for all masks.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -138,11 +139,14 @@ def choose(
 
 def overlap(first: Proposal, second: Proposal) -> float:
     """IoU of two proposals' masks."""
-    common = first.rect.intersect(second.rect)
-    if not common:
-        return 0.0
-    both = int(np.count_nonzero(_inside(first, common) & _inside(second, common)))
+    both = common(first, second)
     return both / max(1, first.area + second.area - both)
+
+
+def common(first: Proposal, second: Proposal) -> int:
+    """The number of pixels in both proposals' masks."""
+    part = first.rect.intersect(second.rect)
+    return int(np.count_nonzero(_inside(first, part) & _inside(second, part))) if part else 0
 
 
 def painted(proposals: Sequence[Proposal], size: Size) -> NDArray[np.bool_]:
@@ -177,17 +181,26 @@ def ensemble(
 
 
 def _cells(proposal: Proposal, size: Size, width: int, height: int) -> NDArray[np.float32]:
-    """How much of each cell of the grid a mask covers, made to add up to 1."""
-    mask = painted([proposal], size).astype(np.float32)
-    cells = np.asarray(cv2.resize(mask, (width, height), interpolation=cv2.INTER_AREA), np.float32)
-    total = float(cells.sum())
-    if total == 0:
-        # Between the cells of a grid coarser than area interpolation can tell.
-        rect = proposal.rect
-        x, y = rect.x + rect.width / 2, rect.y + rect.height / 2
-        cells[int(y / size.height * height), int(x / size.width * width)] = 1
-        total = 1.0
-    return cells / total
+    """How much of each cell of the grid (height, width) a mask covers, made to add up to 1."""
+    rect = proposal.rect
+    rows, down = _overlaps(rect.y, rect.height, size.height, height)
+    columns, across = _overlaps(rect.x, rect.width, size.width, width)
+    cells = np.zeros((height, width), np.float32)
+    cells[rows, columns] = down @ proposal.mask.astype(np.float32) @ across.T
+    return cells / max(float(cells.sum()), np.finfo(np.float32).tiny)
+
+
+def _overlaps(start: int, count: int, length: int, cells: int) -> tuple[slice, NDArray[np.float32]]:
+    """The cells that `count` pixels from `start` lie in, and their overlaps (cells, pixels).
+
+    length: of all pixels, which `cells` cells of one size cover.
+    """
+    side = length / cells
+    first, last = int(start / side), min(cells, math.ceil((start + count) / side))
+    edges = np.arange(first, last)[:, None] * side
+    pixels = np.arange(start, start + count)
+    shared = np.minimum(edges + side, pixels + 1) - np.maximum(edges, pixels)
+    return slice(first, last), np.maximum(shared, 0).astype(np.float32)
 
 
 def _surroundings(image: Pixels, rect: Rect, scale: float) -> NDArray[np.uint8]:

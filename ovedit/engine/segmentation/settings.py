@@ -10,9 +10,9 @@ import difflib
 from collections.abc import Iterator, Mapping
 from dataclasses import Field, dataclass, field, fields, replace
 from functools import cache
-from typing import Any, Literal, get_type_hints
+from typing import Any, Literal
 
-from ovedit.engine.knobs import check, choices, knob, knobs, parse, write
+from ovedit.engine.knobs import check, choices, knob, knobs, parse, types, write
 from ovedit.engine.protocols import SettingLine
 from ovedit.engine.requests import PRESETS, Preset
 from ovedit.engine.segmentation.setting_groups import (
@@ -275,7 +275,7 @@ def _changes(name: Preset) -> dict[str, tuple[Any, str]]:
 @cache
 def _groups() -> dict[str, type]:
     """The classes of settings by the field that holds them; "" for the settings themselves."""
-    hints = get_type_hints(SegmentationSettings)
+    hints = types(SegmentationSettings)
     own = knobs(SegmentationSettings)
     parts = [item.name for item in fields(SegmentationSettings) if item not in own]
     return {"": SegmentationSettings, **{name: hints[name] for name in parts}}
@@ -288,7 +288,7 @@ def _part(settings: SegmentationSettings, group: str) -> Any:
 def _all_knobs() -> Iterator[tuple[str, Field[Any], Any]]:
     """(group, field, type) of every setting; a name occurs once."""
     for group, kind in _groups().items():
-        hints = get_type_hints(kind)
+        hints = types(kind)
         for item in knobs(kind):
             yield group, item, hints[item.name]
 

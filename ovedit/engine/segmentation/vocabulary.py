@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 
 from ovedit.errors import SettingsError
@@ -103,8 +103,14 @@ def load_vocabulary(own: Path | None = None) -> Vocabulary:
     Raises `SettingsError` naming file and line where the person's cannot be read.
     """
     own = config_folder() / FILE if own is None else own
+    return _loaded(own, own.stat().st_mtime_ns if own.exists() else None)
+
+
+@lru_cache(maxsize=1)
+def _loaded(own: Path, changed: int | None) -> Vocabulary:
+    """Read again only where the person's file is another, or was changed since."""
     ours = _parse(resource_path("vocabulary", FILE))
-    theirs = _parse(own) if own.exists() else []
+    theirs = [] if changed is None else _parse(own)
     left_out = {folded(word[1:]) for section in theirs for word in section.words if word[0] == "-"}
     kept = [
         Section(section.names, tuple(word for word in section.words if word[0] != "-"))

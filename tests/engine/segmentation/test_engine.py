@@ -161,6 +161,22 @@ def test_what_is_not_there_is_a_guess_and_said(engine: ClipSamEngine) -> None:
     assert answer.message == "“unicorn” does not seem to be in this picture."
 
 
+@pytest.mark.parametrize("scorer", ["pooled", "crops"])
+def test_a_second_phrase_looks_into_no_proposal_again(
+    engine: ClipSamEngine, monkeypatch: pytest.MonkeyPatch, scorer: str
+) -> None:
+    looked: list[str] = []
+    name = "cropped" if scorer == "crops" else "pooled"
+    real = getattr(perception, name)
+    monkeypatch.setattr(perception, name, lambda *a: looked.append(name) or real(*a))
+    options = {"strategy": "proposals", "points_per_side": "2", "small_grid": "0", "pred_iou": "0"}
+    options |= {"stability": "0", "scorer": scorer, "crop_sizes": "32", "crop_weights": "1"}
+    image = picture(56, 42)
+    for phrase in ("bench", "sky"):
+        ask(engine, phrase, image=image.copy(), refine="none", **options)
+    assert looked == [name]
+
+
 def test_clicks_go_to_sam_with_the_mask_so_far(engine: ClipSamEngine) -> None:
     image = picture()
     mask = np.zeros((40, 60), np.uint8)

@@ -65,6 +65,20 @@ def test_overlap_is_that_of_the_masks_in_the_picture(first: Proposal, second: Pr
     assert overlap(first, first) == 1
 
 
+def test_cells_count_by_the_exact_area_that_a_mask_covers_of_them() -> None:
+    rng = np.random.default_rng(0)
+    size, proposal = (
+        Size(300, 200),
+        Proposal(rng.random((90, 130)) > 0.4, Rect(60, 33, 130, 90), 1, 1),
+    )
+    values = torch.eye(7 * 11).view(7, 11, -1)
+    (found,) = pooled(FeatureMap(values, torch.ones(1)), [proposal], size)
+    # Every pixel in 77 times as many parts, so that cells hold whole ones.
+    fine = np.kron(painted([proposal], size), np.ones((7, 11)))
+    cells = fine.reshape(7, 200, 11, 300).sum((1, 3)).ravel()
+    np.testing.assert_allclose(found, cells / np.linalg.norm(cells), atol=1e-6)
+
+
 def test_large_masks_are_worth_less() -> None:
     line = SETTINGS.proposals.size_penalty
     assert [penalty(share, line) for share in (0.0, 0.15, 0.5, 1.0)] == [1, 1, 0.15, 0.15]
