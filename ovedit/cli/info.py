@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 from ovedit import __version__, settings
 from ovedit.cli.parser import PRESETS
+from ovedit.errors import UsageError
 
 if TYPE_CHECKING:
     import argparse
 
     from ovedit.engine.protocols import EngineProvider
-    from ovedit.engine.requests import Preset
 
 _PACKAGES = (
     "PySide6-Essentials",
@@ -34,7 +34,9 @@ _PACKAGES = (
 def run_info(arguments: argparse.Namespace, provider: EngineProvider | None) -> int:
     """Print the facts, or all settings of a preset, as text or JSON."""
     if arguments.preset:
-        return _print_preset(arguments.preset, as_json=arguments.json)
+        return _print_preset(arguments, provider)
+    if arguments.engine:
+        raise UsageError("--engine tells whose preset to print.", "Add --preset fast.")
     facts = gather(provider)
     if arguments.json:
         print(json.dumps(facts, indent=2, ensure_ascii=False))
@@ -43,11 +45,16 @@ def run_info(arguments: argparse.Namespace, provider: EngineProvider | None) -> 
     return 0
 
 
-def _print_preset(name: Preset, *, as_json: bool) -> int:
-    from ovedit.engine.segmentation.settings import describe
+def _print_preset(arguments: argparse.Namespace, provider: EngineProvider | None) -> int:
+    from ovedit.engine.registry import default_registry
+    from ovedit.workflows.ask import engine_named
 
-    lines = describe(name)
-    if as_json:
+    provider = provider or default_registry()
+    engine = engine_named(provider, arguments.engine or "clip-sam2")
+    lines = provider.settings(engine.name, arguments.preset, {})
+    if not lines:
+        raise UsageError(f'The engine "{engine.name}" is the same in every preset.')
+    if arguments.json:
         print(json.dumps({line.key: line.value for line in lines}, indent=2, ensure_ascii=False))
         return 0
     width = max(len(line.key) for line in lines)

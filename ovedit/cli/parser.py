@@ -58,7 +58,10 @@ def build_parser() -> argparse.ArgumentParser:
     info.add_argument(
         "--preset",
         choices=PRESETS,
-        help="print every setting of the engine clip-sam2 in this preset, and why it is so",
+        help="print every setting of an engine in this preset, and why it is so",
+    )
+    info.add_argument(
+        "--engine", metavar="NAME", help="whose settings --preset prints; default: clip-sam2"
     )
     add_models(commands)
     return parser

@@ -351,6 +351,19 @@ def test_info_prints_every_setting_of_a_preset(preset, capsys) -> None:
     assert any(line.split() == ["method", "=", values["method"]] for line in lines)
 
 
+def test_info_prints_the_settings_of_the_engine_named(capsys) -> None:
+    assert main(["info", "--preset", "fast", "--engine", "sam3", "--json"]) == 0
+    values = json.loads(capsys.readouterr().out)
+    assert values == {"model": "sam3", "score_threshold": "0.5", "mask_threshold": "0.5"}
+    for words, told in (
+        (["--preset", "fast", "--engine", "sam9"], "sam9"),
+        (["--preset", "fast", "--engine", "basic"], '"basic" is the same in every preset'),
+        (["--engine", "sam3"], "--preset"),
+    ):
+        assert main(["info", *words]) != 0
+        assert told in capsys.readouterr().err
+
+
 def test_info_names_engines_and_folders(engine, capsys, _own_folders) -> None:
     assert main(["info"], provider=engine) == 0
     out, _ = capsys.readouterr()
