@@ -194,7 +194,8 @@ def mask_for(area: WorkArea, alpha: Coverage) -> Mask:
     cells = Size(-(-area.size.width // area.cell), -(-area.size.height // area.cell))
     whole = np.zeros((cells.height * area.cell, cells.width * area.cell), np.uint8)
     whole[: area.size.height, : area.size.width] = mask
-    blocks = whole.reshape(cells.height, area.cell, cells.width, area.cell).max(axis=(1, 3))
+    blocks = whole.reshape(cells.height, area.cell, -1).max(axis=1)
+    blocks = blocks.reshape(cells.height, cells.width, area.cell).max(axis=2)
     whole = blocks.repeat(area.cell, axis=0).repeat(area.cell, axis=1)
     return np.ascontiguousarray(whole[: area.size.height, : area.size.width])
 
