@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import json
 import os
 import platform
 import subprocess
@@ -13,11 +12,10 @@ from pathlib import Path
 
 import torch
 
-from ovedit.atomic import atomic_write
 from ovedit.engine.library import Model
+from ovedit.engine.models.remembered import processor, remember, remembered
 from ovedit.engine.models.runtime.memory import available_bytes, total_bytes
-from ovedit.errors import EngineMissingError, FileError
-from ovedit.settings import cache_folder
+from ovedit.errors import EngineMissingError
 
 ACCELERATOR_SHARE = 0.6
 """Of a graphics card's memory, what weights may take: the rest is for the work itself."""
@@ -184,12 +182,11 @@ def bfloat16_gain() -> float:
     0 where it cannot. Measured once for a processor and a version of torch, which takes as long as
     importing torch does, then remembered in the cache folder.
     """
-    machine = f"{_processor()}, torch {torch.__version__}"
-    path = cache_folder() / "bfloat16.json"
-    known = _remembered(path)
+    machine = f"{processor()}, torch {torch.__version__}"
+    known = remembered("bfloat16")
     if machine not in known:
         known[machine] = round(_measure_gain(), 2)
-        _remember(path, known)
+        remember("bfloat16", known)
     return known[machine]
 
 
@@ -206,33 +203,3 @@ def _measure_gain() -> float:
         return 0.0
     # It may have been killed by an instruction that the processor does not know after all.
     return float(done.stdout) if done.returncode == 0 else 0.0
-
-
-def _processor() -> str:
-    info = Path("/proc/cpuinfo")
-    if info.exists():
-        for line in info.read_text(encoding="utf-8", errors="replace").splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()
-
-
-def _remembered(path: Path) -> dict[str, float]:
-    try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        # It can be measured again.
-        return {}
-    if not isinstance(values, dict):
-        return {}
-    return {key: value for key, value in values.items() if isinstance(value, float)}
-
-
-def _remember(path: Path, values: dict[str, float]) -> None:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with atomic_write(path) as stream:
-            stream.write(json.dumps(values, indent=1).encode())
-    except (OSError, FileError):
-        # A cache folder that cannot be written costs some seconds at every start.
-        return

@@ -133,8 +133,9 @@ def clip_text(kind: Any = None, size: int = 32) -> Any:
     return (kind or transformers.CLIPTextModel)(config)
 
 
-def kl_decoder(channels: int = 4) -> Any:
+def kl_decoder(channels: int = 4, shift: float | None = None) -> Any:
     return diffusers.AutoencoderKL(
+        shift_factor=shift,
         block_out_channels=(8, 8),
         down_block_types=("DownEncoderBlock2D",) * 2,
         up_block_types=("UpDecoderBlock2D",) * 2,
@@ -205,7 +206,7 @@ def flux_fill(folder: Path) -> None:
     pieces += [(letter, -2.0) for letter in LETTERS]
     diffusers.FluxFillPipeline(
         scheduler=diffusers.FlowMatchEulerDiscreteScheduler(),
-        vae=kl_decoder(),
+        vae=kl_decoder(shift=0.1),
         text_encoder=clip_text(),
         tokenizer=clip_tokenizer(),
         text_encoder_2=transformers.T5EncoderModel(
