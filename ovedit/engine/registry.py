@@ -227,15 +227,15 @@ def _names(missing: Sequence[Missing]) -> str:
 def _models_missing(info: EngineInfo, missing: Sequence[Missing]) -> EngineMissingError:
     looked = dict.fromkeys(str(folder) for _, state, _ in missing for folder in state.looked_in)
     places = ", ".join(looked) or "any folder"
-    said = f'The engine "{info.name}" needs {_names(missing)}, not found in {places}.'
+    said, where = f"The engine {info.title} needs {_names(missing)}.", f"Not found in {places}."
     ids = tuple(model.id for model, _, _ in missing)
     if not any(model.repository for model, _, _ in missing):
         again = "Connect its disk, or add a folder that has it with `ovedit models add`."
-        return EngineMissingError(said, again, ids)
+        return EngineMissingError(said, f"{where} {again}", ids)
     it = "it" if len(ids) == 1 else "them"
     hint = f"Get {it} with `ovedit models get {' '.join(ids)}`, or under Models in the window."
     first = " ".join(admission(model) for model, _, _ in missing if model.licence.gated)
-    return EngineMissingError(said, f"{first} {hint}".strip(), ids)
+    return EngineMissingError(said, f"{first} {where} {hint}".strip(), ids)
 
 
 class LazyRuntime:

@@ -97,7 +97,7 @@ def test_a_missing_model_is_named_with_the_way_to_get_it(
 ) -> None:
     assert main(["select", str(photo), "--prompt", "bench", "--engine", "clip-sam2"]) == 2
     said = capsys.readouterr().err
-    assert 'The engine "clip-sam2" needs CLIP ViT-B/16' in said
+    assert "The engine CLIP + SAM 2 needs CLIP ViT-B/16" in said
     assert "ovedit models get clip-vit-b16-openai dino-vit-b8 sam2-base-plus" in said
     assert select("--method", "sclip", "--refine", "none") == 2
     said = capsys.readouterr().err

@@ -158,9 +158,8 @@ def test_an_engine_is_available_while_its_models_are_here() -> None:
     assert (info.available, info.needs) == (False, "Large (15 bytes)")
     with pytest.raises(EngineMissingError) as caught:
         registry.answer("masker", segment(), silent, CancelToken())
-    assert caught.value.message == (
-        'The engine "masker" needs Large (15 bytes), not found in /models.'
-    )
+    assert caught.value.message == "The engine Masker needs Large (15 bytes)."
+    assert "Not found in /models." in caught.value.hint
     assert "`ovedit models get large`" in caught.value.hint
     assert Finder.built == 0
     assert caught.value.models == ("large",)

@@ -412,7 +412,7 @@ def test_without_its_weights_it_says_whose_terms_to_accept(absent: LazyRuntime) 
     request = SegmentRequest(picture(), ("bench",))
     with pytest.raises(EngineMissingError) as caught:
         registry.answer("sam3", request, silent, CancelToken())
-    assert caught.value.message.startswith('The engine "sam3" needs SAM 3 (3.4')
+    assert caught.value.message.startswith("The engine SAM 3 needs SAM 3 (3.4")
     assert caught.value.hint.startswith(
         "Accept its terms (SAM License) on https://huggingface.co/facebook/sam3, then log in"
     )

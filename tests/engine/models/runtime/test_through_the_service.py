@@ -91,8 +91,8 @@ def test_a_missing_model_is_told_and_nothing_else_is_asked(built: Built, qtbot: 
         with qtbot.waitSignal(service.failed, timeout=20_000) as failed:
             service.submit(Job("Describe", "describer", JOB.request))
         said = str(failed.args[0].error)
-        assert said.startswith('The engine "describer" needs Tiny dino (')
-        assert "not found in /here, /there" in said
+        assert said.startswith("The engine Describer needs Tiny dino (")
+        assert "Not found in /here, /there." in said
         assert "`ovedit models get dino`" in said
         assert engine.worked_on == []
     finally:
