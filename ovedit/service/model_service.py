@@ -5,12 +5,13 @@ from __future__ import annotations
 import logging
 import sys
 import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from PySide6.QtCore import QObject, QThread, QTimer, Signal, SignalInstance
 
-from ovedit.engine.protocols import CancelToken, EngineInfo, EngineProvider
-from ovedit.engine.requests import Result
+from ovedit.engine.protocols import CancelToken, EngineInfo, EngineProvider, SettingLine
+from ovedit.engine.requests import Preset, Result
 from ovedit.errors import EngineError, OVEditError
 from ovedit.service.garbage import OwnThreadCollector
 from ovedit.service.jobs import Job, JobFailure, JobProgress, JobResult, JobStatus, Where
@@ -64,6 +65,7 @@ class ModelService(QObject):
 
     def __init__(self, provider: EngineProvider, parent: QObject | None = None) -> None:
         super().__init__(parent)
+        self._provider = provider
         self._queue: list[Job] = []
         self._running: _Running | None = None
         self._engines: tuple[EngineInfo, ...] = ()
@@ -149,6 +151,12 @@ class ModelService(QObject):
     def refresh_engines(self) -> None:
         """Ask for the engines there are; the answer comes as `engines_changed`."""
         self._list_engines.emit()
+
+    def settings(
+        self, engine: str, preset: Preset, options: Mapping[str, str]
+    ) -> Sequence[SettingLine]:
+        """All settings of an engine, at once; see `EngineProvider.settings`."""
+        return self._provider.settings(engine, preset, options)
 
     def shutdown(self, wait_ms: int = SHUTDOWN_WAIT_MS) -> bool:
         """Cancel everything and end the thread, waiting at most `wait_ms`.

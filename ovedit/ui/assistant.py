@@ -56,6 +56,11 @@ class Assistant(QObject):
         unknown = EngineInfo(wanted, wanted, selects=True)
         return next((info for info in self.engines if info.name == wanted), unknown)
 
+    def able(self, can: Callable[[EngineInfo], bool]) -> EngineInfo:
+        """The engine in use, or the first one here that can do what it cannot, if there is one."""
+        here = [info for info in self.engines if info.available]
+        return next(filter(can, (self.engine, *here)), self.engine)
+
     # -- asking ----------------------------------------------------------------------------------
 
     def select(self, phrases: str) -> None:
@@ -138,7 +143,7 @@ class Assistant(QObject):
         One edit layer appears for each variation, with its number in its name. The first one shows;
         the others wait hidden above it, so that they can be looked at one by one.
         """
-        document = self._session.document
+        document, settings = self._session.document, self._session.settings
         if document is None:
             return
 
@@ -147,8 +152,8 @@ class Assistant(QObject):
             if waiting:
                 # To act on a mask is to agree with it.
                 segment.accept(document, waiting)
-            engine, preset = self.engine, self._session.settings.preset
-            options = self._options
+            engine, preset = self.able(lambda info: kind in info.edits), settings.preset
+            options = settings.engine_options.get(engine.name)
             landed: list[str] = []
 
             def prepare(state: DocumentState) -> list[Question]:

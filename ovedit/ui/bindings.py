@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from PySide6.QtCore import QObject, QTimer
 from PySide6.QtGui import QColor, QImage
 
-from ovedit.document import ClassMask, Document, EditLayer, Layer, Surface, pixels_of
+from ovedit.document import (
+    Candidate,
+    ClassMask,
+    Document,
+    EditLayer,
+    Layer,
+    Surface,
+    pixels_of,
+)
 from ovedit.document.events import (
     CurrentChanged,
     Event,
@@ -21,6 +30,7 @@ from ovedit.ui.background import Background
 from ovedit.ui.panels.history import HistoryPanel
 from ovedit.ui.panels.layers import LayerRow, LayersPanel
 from ovedit.ui.panels.masks import InstanceRow, MaskRow, MasksPanel
+from ovedit.ui.panels.pictures import candidate_pictures
 from ovedit.ui.qimage import to_qimage
 
 _THUMBNAIL = 128
@@ -42,6 +52,8 @@ class Bindings(QObject):
         self._opened_as = "Open"
         self._unsubscribe: Callable[[], None] = lambda: None
         self._thumbnails: dict[str, tuple[Surface, QImage]] = {}
+        self._pictured: tuple[Candidate, ...] = ()
+        self._pictures: tuple[QImage, ...] = ()
         self._shrinking = Background(self)
         self._rows_due = _once(self, 0, self._show_rows)
         self._history_due = _once(self, 0, self._show_history)
@@ -54,6 +66,7 @@ class Bindings(QObject):
         self._shrinking.abandon()
         self._document, self._opened_as = document, opened_as
         self._thumbnails.clear()
+        self._pictured = self._pictures = ()
         self._unsubscribe = (
             document.subscribe(self._on_event) if document is not None else lambda: None
         )
@@ -97,9 +110,23 @@ class Bindings(QObject):
             self._masks.set_rows(())
             self._layers.set_rows(())
             return
-        self._masks.set_rows(_mask_rows(document.masks), document.current_mask_ids)
+        current = document.current_mask_ids
+        masks = _mask_rows(document.masks)
+        if len(current) == 1:
+            masks = [self._with_pictures(document, m) if m.id in current else m for m in masks]
+        self._masks.set_rows(masks, current)
         rows = [self._layer_row(document, layer) for layer in reversed(document.layers)]
         self._layers.set_rows(rows, (document.current_layer_id,))
+
+    def _with_pictures(self, document: Document, row: MaskRow) -> MaskRow:
+        """The row with small pictures of its candidates, where it has several to choose from."""
+        candidates = document.state.mask(row.id).candidates
+        if len(candidates) < 2:
+            return row
+        if self._pictured != candidates:
+            self._pictured = candidates
+            self._pictures = candidate_pictures(document.state, candidates)
+        return replace(row, pictures=self._pictures)
 
     def _layer_row(self, document: Document, layer: Layer) -> LayerRow:
         recipe = layer.recipe if isinstance(layer, EditLayer) else None
@@ -197,6 +224,7 @@ def _mask_row(mask: ClassMask) -> MaskRow:
         threshold=mask.threshold if mask.candidates else None,
         candidates=len(mask.candidates),
         candidate=mask.chosen,
+        reason=mask.candidate.reason if mask.candidate is not None else "",
     )
 
 
@@ -217,6 +245,7 @@ def _group_row(group: list[ClassMask]) -> MaskRow:
                 mask.score,
                 ticked=mask.visible,
                 threshold=mask.threshold if mask.candidates else None,
+                reason=mask.candidate.reason if mask.candidate is not None else "",
             )
             for mask in group
         ),

@@ -22,7 +22,7 @@ from ovedit.service.jobs import Job, JobFailure, JobProgress, JobResult, Where, 
 from ovedit.service.model_service import ModelService
 from ovedit.ui.background import Background
 from ovedit.ui.job_list import JobList
-from ovedit.ui.messages import MODELS, USE_BUILT_IN, Message
+from ovedit.ui.messages import MODELS, USE_BUILT_IN, USE_FAST, Message
 from ovedit.ui.session import Session
 from ovedit.workflows import aside
 
@@ -270,11 +270,26 @@ class Errands(QObject):
     def _failed(self, failure: JobFailure) -> None:
         if self._end(failure.id) is None:
             return
-        if isinstance(failure.error, EngineMissingError | ModelError):
-            buttons = (("Models…", MODELS), ("Use the built-in engine", USE_BUILT_IN))
-            self.said.emit(Message.of(failure.error, *buttons))
+        error, ways = failure.error, tuple(self._ways_out(failure))
+        if isinstance(error, EngineMissingError) and error.models:
+            # Where it was looked for and what to type is for the command line.
+            self.said.emit(Message(error.message, "error", ways))
         else:
-            self.said.emit(Message.of(failure.error))
+            self.said.emit(Message.of(error, *ways))
+
+    def _ways_out(self, failure: JobFailure) -> list[tuple[str, str]]:
+        """Buttons that help where a model or an engine is missing."""
+        error, request = failure.error, failure.job.request
+        if not isinstance(error, EngineMissingError | ModelError):
+            return []
+        missing = error.models[:1] if isinstance(error, EngineMissingError) else ()
+        models = ("Models…", ":".join((MODELS, *missing)))
+        engines = {info.name: info for info in self._service.engines()}
+        info = engines.get(failure.job.engine)
+        # Available means that the smallest models are here.
+        if missing and request.preset != "fast" and info is not None and info.available:
+            return [models, ("Use the preset Fast", USE_FAST)]
+        return [models, ("Use the built-in engine", USE_BUILT_IN)]
 
     def _cancelled(self, job: Job) -> None:
         self._end(job.id)

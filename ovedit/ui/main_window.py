@@ -28,7 +28,7 @@ from ovedit.ui.docks import Docks
 from ovedit.ui.errands import ADD_HELD, Errands
 from ovedit.ui.icons import app_icon
 from ovedit.ui.menus import Menus
-from ovedit.ui.messages import MODELS, USE_BUILT_IN, Message
+from ovedit.ui.messages import MODELS, USE_BUILT_IN, USE_FAST, Message
 from ovedit.ui.model_desk import ModelDesk, memory_text
 from ovedit.ui.options_bar import OptionsBar
 from ovedit.ui.panels.jobs import JobView
@@ -118,6 +118,7 @@ class MainWindow(QMainWindow):
     def _build_bars(self) -> None:
         self.options_bar = OptionsBar(self.options)
         self.addToolBar(Qt.ToolBarArea.TopToolBarArea, self.options_bar)
+        self.prompt.engine_button.setMenu(self.options_bar.engine_menu)
         self.tool_column = ToolColumn()
         self.addToolBar(Qt.ToolBarArea.LeftToolBarArea, self.tool_column)
         self.status = StatusRow()
@@ -164,7 +165,6 @@ class MainWindow(QMainWindow):
         self.status.memory_menu.aboutToShow.connect(
             lambda: desk.fill_memory_menu(self.status.memory_menu)
         )
-        self.options_bar.models_requested.connect(desk.show)
         prompt.engines_requested.connect(desk.show)
         prompt.select_requested.connect(self._select)
         prompt.edit_requested.connect(self._edit)
@@ -184,7 +184,11 @@ class MainWindow(QMainWindow):
         self.start.files_dropped.connect(self._open_files)
         self.tool_column.chosen.connect(self.use_tool)
         self.options_bar.changed.connect(self.canvas.update)
-        self.options_bar.engine_chosen.connect(self._use_engine)
+        engines = self.options_bar.engine_menu
+        engines.engine_chosen.connect(self._use_engine)
+        engines.preset_chosen.connect(self._use_preset)
+        engines.settings_requested.connect(partial(run, edit.engine_settings))
+        engines.models_requested.connect(desk.show)
         self.options_bar.snap_requested.connect(partial(run, mask.snap_to_edges))
         self.status.cancel_requested.connect(errands.cancel)
         self.jobs.cancel_requested.connect(errands.cancel)
@@ -320,15 +324,22 @@ class MainWindow(QMainWindow):
         self.options_bar.show_engines(engines, engine, self.session.settings.preset)
         self.status.show_engine(engine.title)
         self.prompt.set_engine(engine.title, engine.good_at)
-        self.prompt.edit_line.set_uses_negative(engine.uses_negative)
+        used = f"{engine.title} · {self.session.settings.preset}"
+        self.prompt.engine_button.setToolTip(f"Engine: {used}")
+        able = {
+            kind: self.assistant.able(lambda info, k=kind: k in info.edits) for kind in EditKind
+        }
+        self.prompt.edit_line.set_uses_negative(able[EditKind.REPLACE].uses_negative)
         cannot = f"{engine.title} does not do this."
-        known = bool(engines)
         self.prompt.edit_line.set_kinds(
-            {str(kind): cannot if known and kind not in engine.edits else "" for kind in EditKind}
+            {str(k): cannot if engines and k not in e.edits else "" for k, e in able.items()}
         )
 
     def _use_engine(self, name: str) -> None:
         self.session.change_settings(self.session.settings.changed(engine=name))
+
+    def _use_preset(self, name: str) -> None:
+        self.session.change_settings(self.session.settings.changed(preset=name))
 
     def _show_jobs(self, views: tuple[JobView, ...]) -> None:
         self.jobs.set_jobs(views)
@@ -372,10 +383,14 @@ class MainWindow(QMainWindow):
             self.assistant.use_guess()
         elif key == ADD_HELD:
             self.errands.add_held()
-        elif key == MODELS:
-            self.model_desk.show()
+        elif key.partition(":")[0] == MODELS:
+            self.model_desk.show(key.partition(":")[2])
         elif key == USE_BUILT_IN:
             self._use_engine(self.assistant.engines[0].name)
+        elif key == USE_FAST:
+            self._use_preset("fast")
+            # What was asked for is still there: Enter asks for it again.
+            self.prompt.focus_phrase()
         else:
             self.menus.actions[key].trigger()
 

@@ -8,7 +8,9 @@ from typing import Literal
 from ovedit.errors import OVEditError
 
 MODELS = "models"
-"""The key of a button that opens the Models dialog."""
+"""The key of a button that opens the Models dialog; with a colon and an id after it, at a model."""
+USE_FAST = "use-fast"
+"""The key of a button that turns to the preset with the smallest models."""
 USE_BUILT_IN = "use-built-in"
 """The key of a button that goes back to the engine that is always there."""
 

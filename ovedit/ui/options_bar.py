@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 
-from PySide6.QtCore import Qt, Signal, SignalInstance
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QColor, QResizeEvent
 from PySide6.QtWidgets import (
     QColorDialog,
     QHBoxLayout,
-    QMenu,
     QPushButton,
     QSizePolicy,
     QToolBar,
@@ -19,6 +17,7 @@ from PySide6.QtWidgets import (
 )
 
 from ovedit.engine.protocols import EngineInfo
+from ovedit.ui.engine_menu import EngineMenu
 from ovedit.ui.icons import icon
 from ovedit.ui.tools import Tool, ToolOptions
 from ovedit.ui.widgets.basics import Swatch, label, set_role
@@ -34,15 +33,14 @@ _GIVE_WAY = ("opacity", "contiguous", "hardness", "snap", "tolerance", "subtract
 class OptionsBar(QToolBar):
     """Shows and changes the `ToolOptions` that all tools share, in `options`.
 
+    engine_menu: behind the button that names the engine in use.
+
     Signals: changed() after an option changed here; snap_requested() for the button that moves the
-    mask onto edges; engine_chosen(name) from the engine's menu; models_requested(id) for an engine
-    whose model is not here, or with "" for all of them.
+    mask onto edges.
     """
 
     changed = Signal()
     snap_requested = Signal()
-    engine_chosen = Signal(str)
-    models_requested = Signal(str)
 
     def __init__(self, options: ToolOptions) -> None:
         super().__init__("Tool options")
@@ -63,9 +61,8 @@ class OptionsBar(QToolBar):
         self._row.addStretch(1)
         self.engine = MenuButton("Engine")
         self.engine.setToolTip("The engine that selects and edits")
-        self._engine_menu = QMenu(self.engine)
-        self._engine_menu.setToolTipsVisible(True)
-        self.engine.setMenu(self._engine_menu)
+        self.engine_menu = EngineMenu(self.engine)
+        self.engine.setMenu(self.engine_menu)
         self._row.addWidget(self.engine)
         self.addWidget(row)
         row.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
@@ -164,20 +161,7 @@ class OptionsBar(QToolBar):
     def show_engines(self, engines: Sequence[EngineInfo], used: EngineInfo, preset: str) -> None:
         """Name the engine in use, with a menu of what there is."""
         self.engine.setText(f"Engine: {used.title} · {preset}")
-        menu = self._engine_menu
-        menu.clear()
-        for info in engines:
-            here = info.available or not info.models
-            action = menu.addAction(info.title if here else f"{info.title} (get {info.needs})")
-            action.setCheckable(True)
-            action.setChecked(info.name == used.name)
-            action.setToolTip(f"{info.good_at} {info.bad_at}")
-            signal, value = self.engine_chosen, info.name
-            if not here:
-                signal, value = self.models_requested, info.models[0]
-            action.triggered.connect(partial(_emit, signal, value))
-        menu.addSeparator()
-        menu.addAction("Models…").triggered.connect(partial(_emit, self.models_requested, ""))
+        self.engine_menu.show_engines(engines, used, preset)
         self.engine.updateGeometry()
 
     def _set(self, **values: object) -> None:
@@ -194,10 +178,6 @@ class OptionsBar(QToolBar):
         chosen = QColorDialog.getColor(QColor(*self.options.colour), self, "Brush colour")
         if chosen.isValid():
             self._set(colour=(chosen.red(), chosen.green(), chosen.blue()))
-
-
-def _emit(signal: SignalInstance, value: str, _checked: bool = False) -> None:
-    signal.emit(value)
 
 
 def _field_button(icon_name: str, text: str, tip: str) -> QToolButton:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from PySide6.QtCore import QMimeData
 from PySide6.QtGui import QGuiApplication, QImage
 
 from ovedit.document import Document, masks
+from ovedit.engine.protocols import SettingLine
 from ovedit.engine.requests import EditKind, Pixels
 from ovedit.errors import DocumentError, UsageError
 from ovedit.ui.commands.context import Context
@@ -130,6 +132,26 @@ def escape(c: Context) -> None:
 def models(c: Context) -> None:
     """Show what there is to download, and what is here."""
     c.window.model_desk.show()
+
+
+def engine_settings(c: Context) -> None:
+    """Change the settings of the engine in use."""
+    from ovedit.ui.dialogs.engine_settings import EngineSettingsDialog
+
+    session, engine = c.window.session, c.window.assistant.engine
+    settings = session.settings
+
+    def describe(options: Mapping[str, str]) -> Sequence[SettingLine]:
+        return c.window.service.settings(engine.name, settings.preset, options)
+
+    if not describe({}):
+        raise UsageError(f"{engine.title} has no settings of its own.", "Choose a preset.")
+    own = settings.engine_options.get(engine.name, {})
+    dialog = EngineSettingsDialog(engine.title, settings.preset, describe, own, parent=c.window)
+    if dialog.exec():
+        others = {k: v for k, v in settings.engine_options.items() if k != engine.name}
+        chosen = {engine.name: dialog.options} if dialog.options else {}
+        session.change_settings(settings.changed(engine_options=others | chosen))
 
 
 def preferences(c: Context) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from PySide6.QtCore import QSize, Qt, Signal
-from PySide6.QtGui import QPainter, QPaintEvent
+from PySide6.QtGui import QImage, QPainter, QPaintEvent
 from PySide6.QtWidgets import (
     QAbstractButton,
     QHBoxLayout,
@@ -31,6 +31,7 @@ class InstanceRow:
     score: float | None = None
     ticked: bool = True
     threshold: float | None = None
+    reason: str = ""
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,7 @@ class MaskRow:
     colour: #rrggbb. score: the engine's confidence in [0, 1], or None for a mask made by hand.
     threshold: where the score map is cut, or None where there is no score map.
     candidates: how many masks the engine offered; candidate: which of them is shown, from 0.
+    pictures: of the candidates, small, where they are wanted; reason: why the shown one was found.
     """
 
     id: str
@@ -52,6 +54,8 @@ class MaskRow:
     instances: tuple[InstanceRow, ...] = ()
     candidates: int = 0
     candidate: int = 0
+    pictures: tuple[QImage, ...] = ()
+    reason: str = ""
 
 
 class Tick(QAbstractButton):

@@ -16,6 +16,7 @@ from PySide6.QtWidgets import (
 )
 
 from ovedit.ui.panels import LEAST_HEIGHT
+from ovedit.ui.panels.mask_details import MaskDetails
 from ovedit.ui.panels.mask_rows import InstanceLine, InstanceRow, MaskLine, MaskRow, ScoredRow
 from ovedit.ui.widgets.basics import set_role
 from ovedit.ui.widgets.buttons import GlyphButton, IconButton
@@ -89,6 +90,9 @@ class MasksPanel(QWidget):
         self._empty.setContentsMargins(12, 6, 12, 12)
         set_role(self._empty, role="dim")
 
+        self.details = MaskDetails()
+        self.details.candidate_clicked.connect(self._choose_candidate)
+
         self._buttons = QWidget()
         line = QHBoxLayout(self._buttons)
         line.setContentsMargins(12, 6, 12, 8)
@@ -110,6 +114,7 @@ class MasksPanel(QWidget):
         layout.addWidget(self.header)
         layout.addWidget(self._empty)
         layout.addWidget(self.list, 1000)
+        layout.addWidget(self.details)
         layout.addWidget(self._buttons)
         layout.addStretch(1)
         self._refresh()
@@ -213,6 +218,21 @@ class MasksPanel(QWidget):
         self._buttons.setVisible(any_rows)
         for button in (self.accept_button, self.reject_button, self.heat_button):
             button.setEnabled(any_selected)
+        self._show_details()
+
+    def _show_details(self) -> None:
+        """Tell what is known of the one row that is selected."""
+        chosen = self.list.selected
+        rows: dict[str, MaskRow | InstanceRow] = {row.id: row for row in self._rows}
+        rows |= {thing.id: thing for row in self._rows for thing in row.instances}
+        row = rows.get(chosen[0]) if len(chosen) == 1 else None
+        pictures = row.pictures if isinstance(row, MaskRow) else ()
+        number = row.candidate if isinstance(row, MaskRow) else 0
+        self.details.show_mask(pictures, number, row.reason if row is not None else "")
+
+    def _choose_candidate(self, number: int) -> None:
+        if len(self.list.selected) == 1:
+            self.candidate_requested.emit(self.list.selected[0], number)
 
     def _accept(self) -> None:
         if self.list.selected:

@@ -36,7 +36,7 @@ from ovedit.ui.prompt.message_bar import MessageBar
 from ovedit.ui.theme import tokens
 from ovedit.ui.tokens import RADIUS_BUTTON, RADIUS_CARD
 from ovedit.ui.widgets.basics import ElidedLabel, set_role
-from ovedit.ui.widgets.buttons import GlyphButton
+from ovedit.ui.widgets.buttons import GlyphButton, IconButton
 from ovedit.ui.widgets.history_field import HistoryField
 from ovedit.ui.widgets.shadow import Shadow
 
@@ -51,6 +51,8 @@ _ANY_SIZE = 16_777_215
 
 class PromptCard(QFrame):
     """The phrase and Select; then Remove, Replace or Restyle, the words for it, and Apply.
+
+    engine_button: whoever owns the engines gives it a menu.
 
     Floating (the start), it keeps to the lower edge of its parent, 760 px wide at most. With
     `set_floating(False)` it can be put into a layout or a dock.
@@ -119,7 +121,10 @@ class PromptCard(QFrame):
         set_role(self.select_button, primary=True)
         line = QHBoxLayout()
         line.setSpacing(8)
+        self.engine_button = IconButton("settings", "Engine and preset")
+        self.engine_button.setFixedSize(34, 34)
         line.addWidget(self.phrase, 1)
+        line.addWidget(self.engine_button)
         line.addWidget(self.select_button)
         return line
 

@@ -379,10 +379,11 @@ def test_tab_goes_from_line_to_line(card: PromptCard, qtbot: QtBot) -> None:
     card.phrase.setText("bench")
     card.focus_phrase()
     order: list[QWidget | None] = []
-    for _ in range(5):
+    for _ in range(6):
         qtbot.keyClick(card.window().focusWidget() or card, Qt.Key.Key_Tab)
         order.append(card.window().focusWidget())
     assert order == [
+        card.engine_button,
         card.select_button,
         card.kind.button("replace"),
         card.words,
