@@ -44,7 +44,7 @@ def checked(settings: SegmentationSettings, context: DenseContext) -> DenseConte
     """
     for name in _NEEDED.get(settings.method, ()):
         if getattr(context, name) is None:
-            what, model = _source(name, settings)
+            what, model = source(name, settings)
             raise EngineError(
                 f"The method {_TITLES[settings.method]} needs {what}.",
                 f'Get it with "ovedit models get {model}", or take naclip, which needs nothing.',
@@ -52,7 +52,16 @@ def checked(settings: SegmentationSettings, context: DenseContext) -> DenseConte
     return context
 
 
-def _source(name: str, settings: SegmentationSettings) -> tuple[str, str]:
+def no_numbers(model: str) -> EngineError:
+    """What is raised where the model of this id gives no numbers, as with damaged weights."""
+    return EngineError(
+        f"{model} saw something that is not a number.",
+        f'Check its files with "ovedit models verify {model}".',
+    )
+
+
+def source(name: str, settings: SegmentationSettings) -> tuple[str, str]:
+    """What a field of the context holds with these settings, and the id of the model it is from."""
     if name == "regions":
         return "regions found by SAM 2", settings.sam
     if name == "sam_attention":

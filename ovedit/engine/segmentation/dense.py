@@ -14,12 +14,11 @@ from ovedit.engine.models.runtime.loaders.clip import ClipModel
 from ovedit.engine.protocols import CancelToken, Progress
 from ovedit.engine.requests import Pixels
 from ovedit.engine.segmentation.backbone import Backbone
-from ovedit.engine.segmentation.context import DenseContext, checked
+from ovedit.engine.segmentation.context import DenseContext, checked, no_numbers
 from ovedit.engine.segmentation.methods import METHODS
 from ovedit.engine.segmentation.settings import SegmentationSettings
 from ovedit.engine.segmentation.values import FeatureMap
 from ovedit.engine.segmentation.windows import Canvas, WindowPlan, sliding, whole
-from ovedit.errors import EngineError
 from ovedit.geometry import Rect, Size
 
 REGION_SIDE = 640
@@ -75,10 +74,7 @@ class DenseEncoder:
         cancel.check()
         values = method.finish(canvas.blended())
         if not bool(values.isfinite().all() & overall.isfinite().all()):
-            raise EngineError(
-                f"{settings.clip} saw something that is not a number.",
-                f'Check its files with "ovedit models verify {settings.clip}".',
-            )
+            raise no_numbers(settings.clip)
         progress(1.0, _STEP)
         return FeatureMap(values, overall, _kept(context))
 

@@ -15,7 +15,7 @@ from torch.nn.functional import normalize
 from ovedit.engine.segmentation import attention, corrclip, surgery, trident
 from ovedit.engine.segmentation.attention import Variant
 from ovedit.engine.segmentation.backbone import Backbone
-from ovedit.engine.segmentation.context import DenseContext
+from ovedit.engine.segmentation.context import DenseContext, no_numbers, source
 from ovedit.engine.segmentation.settings import SegmentationSettings
 from ovedit.engine.segmentation.views import COUNT, combined, views
 from ovedit.engine.segmentation.windows import WindowPlan
@@ -59,9 +59,15 @@ class Method:
         return blended
 
     def proxy(self, pixels: Tensor) -> Tensor:
-        """The proxy's features of the windows, where the backbone works."""
+        """The proxy's features of the windows, where the backbone works.
+
+        Raises `EngineError` where they are no numbers.
+        """
         assert self.context.proxy is not None
-        return self.context.proxy(pixels).to(self.backbone.device)
+        found = self.context.proxy(pixels).to(self.backbone.device)
+        if not bool(found.isfinite().all()):
+            raise no_numbers(source("proxy", self.settings)[1])
+        return found
 
 
 class _Aggregated(Method):
