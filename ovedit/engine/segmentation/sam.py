@@ -23,6 +23,7 @@ from ovedit.engine.models.runtime.devices import Device
 from ovedit.engine.protocols import CancelToken, Progress, silent
 from ovedit.engine.requests import Coverage, Pixels, Point, ScoreMap
 from ovedit.engine.segmentation import decoder
+from ovedit.engine.segmentation.scaling import half_precision, shrunk
 from ovedit.errors import EngineError, UsageError
 from ovedit.geometry import Rect, Size
 
@@ -299,7 +300,7 @@ def soft_mask(logits: torch.Tensor, size: Size) -> NDArray[np.float32]:
 
 def mask_prompt(coverage: Coverage, side: int) -> torch.Tensor:
     """Logits (side, side) that tell SAM 2 of a mask (H, W) drawn already."""
-    small = cv2.resize(coverage, (side, side), interpolation=cv2.INTER_AREA)
+    small = shrunk(coverage, Size(side, side))
     return torch.from_numpy((np.asarray(small, np.float32) / 127.5 - 1) * MASK_LOGIT)
 
 
@@ -336,11 +337,13 @@ def click(
         )
     if isinstance(mask, np.ndarray):
         side = sam.model.sam_prompt_encoder.mask_input_size[0]
-        mask = mask_prompt(mask, side) if mask.any() else None
+        mask = mask_prompt(mask, side)
+        if not bool((mask > -MASK_LOGIT).any()):
+            mask = None
     edges = (inside.x, inside.y, inside.right, inside.bottom) if inside else None
     vague = len(points) == 1 and edges is None and mask is None
     found = sam.masks(Prompt(tuple(points), edges, mask), several=vague).best
-    values = soft_mask(found.logits[0], sam.size.within(SCORE_SIDE)).astype(np.float16)
+    values = half_precision(soft_mask(found.logits[0], sam.size.within(SCORE_SIDE)))
     return Clicked(ScoreMap(values, whole), float(found.iou[0]), found.logits[0])
 
 

@@ -22,6 +22,7 @@ from ovedit.engine.segmentation.overlap import iou
 from ovedit.engine.segmentation.sam import SCORE_SIDE, soft_mask
 from ovedit.engine.segmentation.sam3_network import Things
 from ovedit.engine.segmentation.sam3_settings import Sam3Settings
+from ovedit.engine.segmentation.scaling import half_precision
 from ovedit.engine.segmentation.text import too_long
 from ovedit.geometry import Size
 
@@ -173,6 +174,6 @@ class _Drawn:
         self, label: str, score: float, logits: torch.Tensor, reason: str
     ) -> MaskCandidate:
         """A candidate with soft edges, cut where the settings say."""
-        values = soft_mask(logits, self._size.within(SCORE_SIDE)).astype(np.float16)
+        values = half_precision(soft_mask(logits, self._size.within(SCORE_SIDE)))
         scores = ScoreMap(values, self._size.rect)
         return MaskCandidate(label, score, scores, self._settings.mask_threshold, reason)

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import skimage.data
 
-from ovedit.engine.segmentation.scaling import shrunk
+from ovedit.engine.segmentation.scaling import half_precision, shrunk
 from ovedit.geometry import Size
 
 
@@ -28,3 +28,9 @@ def test_whole_halvings_are_exact() -> None:
     board = np.kron(np.random.default_rng(0).integers(0, 256, (30, 40, 4)), np.ones((8, 8, 1)))
     found = shrunk(board.astype(np.uint8), Size(40, 30))
     assert np.array_equal(found, board[::8, ::8])
+
+
+def test_half_precision_rounds_as_numpy_does() -> None:
+    values = np.geomspace(1e-9, 1, 999, dtype=np.float32).reshape(27, 37)[:, ::-1]
+    found = half_precision(values)
+    assert found.dtype == np.float16 and np.array_equal(found, values.astype(np.float16))
