@@ -1,57 +1,32 @@
-"""One phrase on its way to an answer: its dense map, SAM 2's mask, the proposals that fit it."""
+"""From all that was found out about a phrase to its answer: masks with scores, and a sentence."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from ovedit.engine.requests import MaskCandidate, PhraseAnswer, ScoreMap
+from ovedit.engine.segmentation.choice import Choice, Offer
+from ovedit.engine.segmentation.findings import DETAIL_SIDE, Findings, Floats, sized
 from ovedit.engine.segmentation.hybrid import AGREE
 from ovedit.engine.segmentation.overlap import iou
-from ovedit.engine.segmentation.proposals import Named, painted
+from ovedit.engine.segmentation.proposals import painted
 from ovedit.engine.segmentation.sam import THRESHOLD
+from ovedit.engine.segmentation.scaling import half_precision
 from ovedit.engine.segmentation.settings import SegmentationSettings
-from ovedit.engine.segmentation.values import RefinedMask
 from ovedit.geometry import Rect, Size
 
-DETAIL_SIDE = 1600
-"""Longest side of the score maps, in pixels."""
 _RIVALS = 3
-
-Floats = NDArray[np.float32]
-
-
-@dataclass(frozen=True, eq=False)
-class Findings:
-    """All that was found out about one phrase.
-
-    dense: (h, w) in [0, 1], its probability; presence in [0, 1]; rivals: the negatives that came
-    nearest; cut: probability at which the dense map is cut. refined: SAM 2's drawing of it. named:
-    the proposals that fit, best first, in pixels of `drawn_at`; () where none were asked for.
-    """
-
-    phrase: str
-    dense: Floats
-    presence: float
-    rivals: tuple[str, ...]
-    cut: float
-    refined: RefinedMask | None = None
-    named: tuple[Named, ...] = ()
-    drawn_at: Size | None = None
-
-    @property
-    def best(self) -> float:
-        """The phrase's highest probability anywhere."""
-        return float(self.dense.max(initial=0))
 
 
 @dataclass(frozen=True, eq=False)
 class _Drawing:
-    """A mask that may be the answer: (h, w) in [0, 1], cut at `cut`."""
+    """A mask that may be the answer: (h, w) in [0, 1], cut at `cut`. reason: without full stop."""
 
+    label: str
     values: Floats
     cut: float
     score: float
@@ -64,99 +39,127 @@ class _Drawing:
 
 def answer(
     found: Findings,
+    choice: Choice | None,
     size: Size,
     settings: SegmentationSettings,
     top_k: int,
-    notices: tuple[str, ...] = (),
+    notices: Sequence[str] = (),
 ) -> PhraseAnswer:
     """The answer to a phrase in a picture of this size, the likeliest mask first.
 
-    Two masks of the same thing, one of the dense map and one of the proposals, become their mean,
-    weighted by confidence; of two that disagree the surer one comes first and the other after it.
-    Below them come the things one by one, where there are several, and the bare dense map.
+    choice: which of the single things are meant; None where the phrase is about stuff, or nothing
+    was found. Masks of everything that was found come before the chosen things where they are the
+    answer, else after them, and the bare dense map comes last. Two masks of everything, one of the
+    dense map and one of the proposals, become their mean, weighted by confidence, where they agree;
+    of two that disagree the surer one comes first, and the message says so.
     """
-    drawings = _drawings(found, size.within(DETAIL_SIDE), settings)
-    whole = size.rect
-    candidates = [_candidate(found.phrase, one, whole) for one in drawings[:top_k]]
-    message = ""
-    present = _present(found, settings)
+    detail = size.within(DETAIL_SIDE)
+    present = found.present(settings)
+    bare = _bare(found, detail, settings)
+    everything = _everything(found, bare, detail, settings)
+    alone = choice is None or choice.whole
+    things = [] if choice is None else [_thing(offer, found, settings) for offer in choice.offers]
+    if alone:
+        drawings = [*everything, *things]
+    else:
+        label = f"{found.question.phrase} (all)"
+        drawings = [*things, *(replace(one, label=label) for one in everything)]
+    if bare not in everything:
+        drawings.append(bare)
+    messages: list[str] = []
     if not present:
-        message = f"“{found.phrase}” does not seem to be in this picture."
+        messages.append(f"“{found.question.phrase}” does not seem to be in this picture.")
+    elif choice is not None and choice.message:
+        messages.append(choice.message)
+    if present and alone and len(everything) > 1:
+        messages.append("The dense map and the proposals disagree: the surer mask comes first.")
     return PhraseAnswer(
-        found.phrase,
-        present,
-        tuple(candidates),
-        used_words=tuple(found.phrase.split()),
-        message=" ".join(filter(None, (message, *notices))),
+        found.question.phrase,
+        present and (choice is None or choice.found),
+        tuple(_candidate(one, size.rect) for one in drawings[:top_k]),
+        used_words=found.question.used_words,
+        unused_words=found.question.unused_words,
+        message=" ".join((*messages, *notices)),
     )
 
 
-def _present(found: Findings, settings: SegmentationSettings) -> bool:
-    if found.named:
-        return True
-    return found.presence >= settings.presence_threshold and found.best >= found.cut
+def _bare(found: Findings, size: Size, settings: SegmentationSettings) -> _Drawing:
+    seen = found.presence * float(found.dense.max(initial=0))
+    reason = f"Where CLIP ({settings.method}) sees it{_nearest(found)}"
+    values = sized(found.dense, size)
+    return _Drawing(found.question.phrase, values, found.cut, seen, reason)
 
 
-def _drawings(found: Findings, size: Size, settings: SegmentationSettings) -> list[_Drawing]:
-    nearest = ", ".join(found.rivals[:_RIVALS])
-    near = f"; nearest to it: {nearest}" if nearest else ""
-    seen = found.presence * found.best
+def _everything(
+    found: Findings, bare: _Drawing, size: Size, settings: SegmentationSettings
+) -> list[_Drawing]:
+    """Masks of all that was found, the surer first: one of the dense map, one of the proposals."""
+    phrase = found.question.phrase
     drawings: list[_Drawing] = []
     if found.refined is not None:
-        drawn = found.refined.source == "sam2"
-        how = "outlined by SAM 2" if drawn else "which SAM 2 has no outline for"
-        reason = f"Found by CLIP ({settings.method}), {how}{near}."
-        drawings.append(_Drawing(_sized(found.refined.alpha, size), THRESHOLD, seen, reason))
+        reason = f"{_outlined(found, settings)}{_nearest(found)}"
+        seen = found.presence * found.best
+        values = sized(found.refined.alpha, size)
+        drawings.append(_Drawing(phrase, values, THRESHOLD, seen, reason))
+    elif settings.strategy != "proposals":
+        drawings.append(bare)
     if found.named and found.drawn_at is not None:
         masks = painted([one.proposal for one in found.named], found.drawn_at)
         count = len(found.named)
         things = "the thing" if count == 1 else f"{count} things"
-        reason = f"Drawn by SAM 2, {things} named by CLIP{near}."
+        reason = f"Drawn by SAM 2, {things} named by CLIP{_nearest(found)}"
         score = max(one.score for one in found.named)
-        values = _sized(masks.astype(np.float32), size)
-        drawings.append(_Drawing(values, THRESHOLD, score, reason))
+        values = sized(masks.astype(np.float32), size)
+        drawings.append(_Drawing(phrase, values, THRESHOLD, score, reason))
     if len(drawings) == 2 and iou(drawings[0].mask, drawings[1].mask) >= AGREE:
-        drawings = [_merged(*drawings)]
-    drawings.sort(key=lambda one: -one.score)
-    drawings += _instances(found, size)
-    reason = f"Where CLIP ({settings.method}) sees it{near}."
-    drawings.append(_Drawing(_sized(found.dense, size), found.cut, seen, reason))
-    return drawings
+        return [_merged(*drawings)]
+    return sorted(drawings, key=lambda one: -one.score)
 
 
 def _merged(first: _Drawing, second: _Drawing) -> _Drawing:
     total = max(first.score + second.score, 1e-6)
-    values = (first.score * first.values + second.score * second.values) / total
+    halves = [_at_half(first), _at_half(second)]
+    values = (first.score * halves[0] + second.score * halves[1]) / total
     # Two that agree are surer together than either alone.
     score = 1 - (1 - first.score) * (1 - second.score)
-    reason = f"{first.reason[:-1]}; what SAM 2 drew without words agrees."
-    return _Drawing(values.astype(np.float32), THRESHOLD, score, reason)
+    reason = f"{first.reason}; what SAM 2 drew without words, named by CLIP, agrees"
+    return _Drawing(first.label, values.astype(np.float32), THRESHOLD, score, reason)
 
 
-def _instances(found: Findings, size: Size) -> list[_Drawing]:
-    """The things one by one, where there are several."""
-    if found.refined is None or len(found.refined.instances) < 2:
-        return []
-    seen = found.presence * found.best
-    return [
-        _Drawing(
-            _sized(thing.astype(np.float32), size), THRESHOLD, seen, f"Number {number} of them."
-        )
-        for number, thing in enumerate(found.refined.instances, start=1)
-    ]
+def _at_half(drawing: _Drawing) -> Floats:
+    """The values with their cut moved to `THRESHOLD`."""
+    if drawing.cut == THRESHOLD:
+        return drawing.values
+    ends, halves = (0.0, drawing.cut, 1.0), (0.0, THRESHOLD, 1.0)
+    return np.interp(drawing.values, ends, halves).astype(np.float32)
 
 
-def _candidate(phrase: str, drawing: _Drawing, whole: Rect) -> MaskCandidate:
-    scores = ScoreMap(drawing.values.astype(np.float16), whole)
+def _thing(offer: Offer, found: Findings, settings: SegmentationSettings) -> _Drawing:
+    size = offer.things[0].size
+    source = offer.things[0].source
+    how = {
+        "named": "drawn by SAM 2 and named by CLIP",
+        "refined": _outlined(found, settings)[:1].lower() + _outlined(found, settings)[1:],
+        "dense": f"a part of where CLIP ({settings.method}) sees it",
+    }[source]
+    mask = painted([thing.drawn for thing in offer.things], size)
+    score = max(thing.fit for thing in offer.things)
+    reason = f"{offer.why}, {how}{_nearest(found)}"
+    return _Drawing(offer.label, mask.astype(np.float32), THRESHOLD, score, reason)
+
+
+def _outlined(found: Findings, settings: SegmentationSettings) -> str:
+    drawn = found.refined is not None and found.refined.source == "sam2"
+    how = "outlined by SAM 2" if drawn else "which SAM 2 has no outline for"
+    return f"Found by CLIP ({settings.method}), {how}"
+
+
+def _nearest(found: Findings) -> str:
+    nearest = ", ".join(found.rivals[:_RIVALS])
+    return f"; nearest to it: {nearest}" if nearest else ""
+
+
+def _candidate(drawing: _Drawing, whole: Rect) -> MaskCandidate:
+    scores = ScoreMap(half_precision(drawing.values), whole)
     score = min(1.0, max(0.0, drawing.score))
-    return MaskCandidate(phrase, score, scores, drawing.cut, drawing.reason)
-
-
-def _sized(values: Floats, size: Size) -> Floats:
-    """A map (h, w) at another size."""
-    if values.shape == (size.height, size.width):
-        return values
-    shrinks = values.shape[0] * values.shape[1] > size.width * size.height
-    how = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
-    resized = cv2.resize(values, (size.width, size.height), interpolation=how)
-    return np.asarray(resized, np.float32).reshape(size.height, size.width)
+    return MaskCandidate(drawing.label, score, scores, drawing.cut, f"{drawing.reason}.")
