@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from collections.abc import Callable
 from contextlib import redirect_stdout
 from dataclasses import replace
@@ -136,6 +137,40 @@ def test_what_cannot_be_done_is_told_in_one_line(
     assert select(*words) in (1, 2)
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("ovedit: ") and told in line and "bug" not in line
+
+
+@pytest.mark.parametrize("phrase", ["", "  ", "\u200b"])
+def test_an_empty_phrase_is_refused(
+    select: Run, clip: None, folder: Path, capsys: pytest.CaptureFixture[str], phrase: str
+) -> None:
+    main(["models", "add", str(folder / "clip")])
+    capsys.readouterr()
+    assert select("--method", "sclip", "--refine", "none", "--prompt", phrase) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("ovedit: ") and "phrase" in line and "bug" not in line
+
+
+def test_the_end_of_a_long_phrase_is_not_used_and_that_is_said(
+    select: Run, clip: None, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    main(["models", "add", str(folder / "clip")])
+    capsys.readouterr()
+    phrase = "wooden " * 99 + "bench"
+    assert select("--method", "sclip", "--refine", "none", "--prompt", phrase) == 0
+    assert "is longer than the model can read" in capsys.readouterr().err
+
+
+def test_damaged_weights_are_named_with_what_to_do(
+    select: Run, clip: None, folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree(folder / "clip", tmp_path / "clip")
+    main(["models", "add", str(tmp_path / "clip")])
+    capsys.readouterr()
+    weights = tmp_path / "clip" / "open_clip_model.safetensors"
+    weights.write_bytes(bytes(weights.stat().st_size))
+    assert select("--method", "sclip", "--refine", "none") == 1
+    line = capsys.readouterr().err.splitlines()[-1]
+    assert line.startswith("ovedit: ") and "My CLIP" in line and "bug" not in line
 
 
 class Answer(NamedTuple):
