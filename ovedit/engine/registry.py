@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from ovedit.engine.library import (
@@ -307,6 +308,7 @@ def default_registry(runtime: LazyRuntime | None = None) -> EngineRegistry:
     runtime: what gives them their models; as the default settings have it unless given.
     """
     from ovedit.engine.basic.engine import BasicEngine
+    from ovedit.engine.inpainting.info import INFO as DIFFUSION
     from ovedit.engine.segmentation.info import INFO as CLIP_SAM
     from ovedit.engine.segmentation.sam3_info import INFO as SAM3
 
@@ -322,12 +324,22 @@ def default_registry(runtime: LazyRuntime | None = None) -> EngineRegistry:
 
         return Sam3Engine(models.get())
 
+    def diffusion() -> Engine:
+        from ovedit.engine.inpainting.engine import DiffusionEngine
+
+        return DiffusionEngine(models.get())
+
     return EngineRegistry(
-        {BasicEngine.INFO: BasicEngine, CLIP_SAM: clip_sam, SAM3: sam3},
+        {BasicEngine.INFO: BasicEngine, CLIP_SAM: clip_sam, SAM3: sam3, DIFFUSION: diffusion},
         models,
+        forecasters={DIFFUSION.name: partial(_diffusion_forecast, models.library)},
         manuals={
             CLIP_SAM.name: Manual(_clip_sam_settings, _clip_sam_models),
             SAM3.name: Manual(_sam3_settings, _sam3_models),
+            DIFFUSION.name: Manual(
+                partial(_diffusion_settings, models.library),
+                partial(_diffusion_models, models.library),
+            ),
         },
     )
 
@@ -357,3 +369,24 @@ def _sam3_models(request: Request) -> Sequence[str]:
     from ovedit.engine.segmentation.sam3_settings import models_for
 
     return models_for(request)
+
+
+def _diffusion_settings(
+    library: ModelLibrary, preset: Preset, options: Mapping[str, str]
+) -> Sequence[SettingLine]:
+    from ovedit.engine.inpainting.choice import offered
+    from ovedit.engine.inpainting.settings import describe
+
+    return offered(describe(preset, options), library)
+
+
+def _diffusion_models(library: ModelLibrary, request: Request) -> Sequence[str]:
+    from ovedit.engine.inpainting.choice import models_for
+
+    return models_for(request, library)
+
+
+def _diffusion_forecast(library: ModelLibrary, request: EditRequest) -> Forecast:
+    from ovedit.engine.inpainting.forecast import forecast
+
+    return forecast(request, library)
