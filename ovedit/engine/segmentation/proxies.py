@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
 from ovedit.engine.models.runtime.loaders.transformer import TransformerModel
+from ovedit.engine.segmentation.sam import check_numbers
 from ovedit.engine.segmentation.trident import SamAttention, affinity
 from ovedit.errors import EngineError
 
@@ -110,12 +111,14 @@ def sam_attention(sam: SAM2Base, picture: Tensor, beta: float, cap: float) -> Sa
 
     The attention is that of its last block that sees the whole picture: the very last block, which
     Trident uses of the first SAM, sees only small windows in SAM 2. The image encoder runs once.
+    Raises `EngineError` where it gives no numbers.
     """
     attention = _global_attention(cast(Hiera, sam.image_encoder.trunk))
     inputs = _normalised(picture, [sam.image_size] * 2, next(sam.parameters()))
     with _watched(attention.qkv) as outputs:
         sam.image_encoder.trunk(inputs)
     (projected,) = outputs
+    check_numbers(projected)
     grid = projected.shape[1], projected.shape[2]
     heads = projected[0].flatten(0, 1).unflatten(-1, (3, attention.num_heads, -1))
     queries, keys, values = heads.permute(1, 2, 0, 3)

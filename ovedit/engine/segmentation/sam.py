@@ -248,15 +248,20 @@ def embed(model: SAM2Base, image: Pixels, half: torch.dtype | None = None) -> Em
         if model.directly_add_no_mem_embed:
             coarse = coarse + model.no_mem_embed.reshape(1, -1, 1, 1)
     position = model.sam_prompt_encoder.get_dense_pe()
-    if not bool(coarse.isfinite().all()):
-        raise EngineError(
-            "SAM 2 sees nothing in this picture: its image encoder gives no numbers.",
-            "Check its files with `ovedit models verify`, or choose another device.",
-        )
+    check_numbers(coarse)
     rows = None
     if model.device.type == "cpu" and half is None and fine:
         rows = decoder.rows_of(model, coarse, tuple(fine), position)
     return Embedding(coarse, tuple(fine), position, rows)
+
+
+def check_numbers(seen: torch.Tensor) -> None:
+    """Raise `EngineError` where what the image encoder saw is not a number."""
+    if not bool(seen.isfinite().all()):
+        raise EngineError(
+            "SAM 2 sees nothing in this picture: its image encoder gives no numbers.",
+            "Check its files with `ovedit models verify`, or choose another device.",
+        )
 
 
 def _input(image: Pixels, side: int, device: torch.device) -> torch.Tensor:

@@ -219,14 +219,14 @@ def test_damaged_weights_are_named_and_nothing_is_lost(
         check(ask(engine, pictures[40, 30], "bench", **USES[id]))
 
 
-@pytest.mark.parametrize("id", LOADERS)
+@pytest.mark.parametrize(("id", "uses"), [*USES.items(), (SAM, {"method": "trident"})])
 def test_weights_that_are_no_numbers_are_named(
-    models: Models, tmp_path: Path, pictures: Any, id: str
+    models: Models, tmp_path: Path, pictures: Any, id: str, uses: dict[str, str]
 ) -> None:
     shelf = Shelf(spoilt(models, id, tmp_path, without_numbers))
     engine = ClipSamEngine(ModelRuntime(shelf, device="cpu"))
     with pytest.raises(EngineError) as caught:
-        ask(engine, pictures[40, 30], "bench", **USES[id])
+        ask(engine, pictures[40, 30], "bench", **uses)
     assert "number" in str(caught.value) and "ovedit models verify" in str(caught.value)
     blamed = {CLIP: CLIP, SAM: "SAM 2", DINO: DINO}
     assert blamed[id] in str(caught.value)
