@@ -24,7 +24,7 @@ CONTRACT = {"engine.requests", "engine.protocols", "engine.library"}
 ENGINE = {"engine", "engine.registry", "engine.basic", "engine.models"} | CONTRACT
 ENGINE |= {"engine.models.runtime", "engine.segmentation", "engine.inpainting"}
 # What several engines are made of: plain arithmetic, values and the meaning of words.
-PARTS = {"engine.crop", "engine.knobs", "engine.language"}
+PARTS = {"engine.crop", "engine.knobs", "engine.presets", "engine.language"}
 
 # room: the rooms it may use. A module belongs to the longest name here that it starts with; a
 # module outside all of them fails the test: give it a row.
@@ -47,6 +47,7 @@ ARROWS: dict[str, set[str]] = {
     "engine.registry": (ENGINE - {"engine", "engine.registry"}) | SHARED,
     "engine.crop": CONTRACT | SHARED,
     "engine.knobs": SHARED,
+    "engine.presets": {"engine.knobs"} | CONTRACT | SHARED,
     "engine.language": SHARED,
     "engine.basic": PARTS | CONTRACT | SHARED,
     "engine.library": {"engine.protocols"} | SHARED,

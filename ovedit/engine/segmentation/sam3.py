@@ -73,13 +73,11 @@ class Sam3Engine:
         name, loading = settings.model, stage(progress, 0, 0.4)
         size = Size(request.image.shape[1], request.image.shape[0])
         with self._runtime.use(name, loading, cancel, plan=plan) as sam:
-            progress(0.4, "Looking at the picture")
-            cancel.check()
-            seen = self._pictures.of(sam, name, request.image)
+            told = stage(progress, 0.4, 0.7, "Looking at the picture")
+            seen = self._pictures.of(sam, name, request.image, told, cancel)
 
             def ask(text: str) -> Things:
-                cancel.check()
-                return find(sam, seen, text)
+                return find(sam, seen, text, cancel)
 
             answers = []
             for number, phrase in enumerate(phrases):

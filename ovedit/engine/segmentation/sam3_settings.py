@@ -7,12 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import get_type_hints
 
-from ovedit.engine.knobs import check, choices, knob, knobs, parse, write
+from ovedit.engine.knobs import check, knob
+from ovedit.engine.presets import Presets
 from ovedit.engine.protocols import SettingLine
-from ovedit.engine.requests import Preset, Request, SegmentRequest
-from ovedit.errors import UsageError
+from ovedit.engine.requests import PRESETS, Preset, Request, SegmentRequest
 
 
 @dataclass(frozen=True)
@@ -29,35 +28,17 @@ class Sam3Settings:
         check(self)
 
 
-def from_options(name: Preset, options: Mapping[str, str]) -> Sam3Settings:
-    """The settings given as text, the others as they are by default.
+_PRESETS: Presets[Sam3Settings] = Presets(Sam3Settings, {name: {} for name in PRESETS})
 
-    Raises `UsageError` naming the key, the value and what is allowed.
-    """
-    hints = get_type_hints(Sam3Settings)
-    known = {item.name: item for item in knobs(Sam3Settings)}
-    values = {}
-    for key, text in options.items():
-        plain = key.strip().replace("-", "_").lower()
-        if plain not in known:
-            raise UsageError(f'There is no setting "{key}".', f"Known are: {', '.join(known)}.")
-        values[plain] = parse(known[plain], hints[plain], text)
-    return Sam3Settings(**values)
+
+def from_options(name: Preset, options: Mapping[str, str]) -> Sam3Settings:
+    """A preset with settings given as text; see `Presets.from_options`, also for what it raises."""
+    return _PRESETS.from_options(name, options)
 
 
 def describe(name: Preset, options: Mapping[str, str] | None = None) -> tuple[SettingLine, ...]:
-    """All settings, with other values for those among the options.
-
-    Raises what `from_options` raises.
-    """
-    settings = from_options(name, options or {})
-    hints = get_type_hints(Sam3Settings)
-    lines = []
-    for item in knobs(Sam3Settings):
-        rule, value = item.metadata["knob"], write(getattr(settings, item.name))
-        possible = choices(hints[item.name])
-        lines.append(SettingLine(item.name, value, rule.meaning, rule.why, possible))
-    return tuple(lines)
+    """All settings of a preset, in full; see `Presets.describe`."""
+    return _PRESETS.describe(name, options)
 
 
 def models_for(request: Request) -> tuple[str, ...]:

@@ -359,6 +359,20 @@ def test_a_cancelled_job_asks_the_model_nothing_more(
     assert calls == ran
 
 
+def test_a_look_stops_before_the_next_layer(runtime: ModelRuntime, calls: list[str]) -> None:
+    cancel, pictures = CancelToken(), Sam3Pictures()
+
+    def stop(fraction: float, step: str = "", preview: Preview | None = None) -> None:
+        if fraction > 0:
+            cancel.cancel()
+
+    with runtime.use("sam3") as sam:
+        with pytest.raises(Cancelled):
+            pictures.of(sam, "sam3", picture(), stop, cancel)
+        assert calls == ["vision_encoder"] and not len(pictures)
+        assert pictures.of(sam, "sam3", picture()) and len(pictures) == 1
+
+
 def test_progress_rises_to_the_end(folder: Path) -> None:
     seen: list[float] = []
 
