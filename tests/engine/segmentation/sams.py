@@ -79,7 +79,10 @@ def localised(model: SAM2Base, radius: float = 0.15) -> SAM2Base:
     asked: list[torch.Tensor] = []
 
     def remember(_: nn.Module, args: object, kwargs: dict[str, Any]) -> None:
-        asked[:] = [kwargs["points"][0][:, 0] / side]
+        places, kinds = kwargs["points"]
+        # A box comes before points, as two corners.
+        boxed = bool(kinds[0, 0] == 2)
+        asked[:] = [(places[:, :2].mean(dim=1) if boxed else places[:, 0]) / side]
 
     def localise(logits: torch.Tensor) -> torch.Tensor:
         cells = logits.shape[-1]
