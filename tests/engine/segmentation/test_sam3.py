@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 import sys
@@ -17,7 +18,8 @@ from PIL import Image
 from safetensors.torch import load_file, save_file
 
 from ovedit.cli import main
-from ovedit.engine.library import Model, Task
+from ovedit.engine.library import Licence, Model, Task
+from ovedit.engine.models.catalogue import own_path, save_own
 from ovedit.engine.models.library import LocalLibrary
 from ovedit.engine.models.runtime import devices
 from ovedit.engine.models.runtime.ladder import MemoryPlan
@@ -452,6 +454,26 @@ def test_the_command_line_says_it_in_one_line(
     assert "SAM License" in line and "ovedit models get sam3" in line
     assert main(["info"], provider=default_registry(absent)) == 0
     assert "sam3: SAM 3; select; not installed, needs SAM 3 (3.4" in capsys.readouterr().out
+
+
+def test_a_model_of_ones_own_answers_on_the_command_line(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    licence = Licence("SAM License", "https://example.org/licence", gated=True)
+    mine = replace(model_of(folder), id="my-sam3", title="My SAM 3", licence=licence)
+    save_own(own_path(), models=[mine])
+    Image.fromarray(picture()[..., :3]).save(tmp_path / "photo.png")
+    words = ["select", str(tmp_path / "photo.png"), "-p", "bench", "--engine", "sam3", "--json"]
+    words += ["--set", "model=my-sam3", "--set", "score_threshold=0"]
+    assert main(words) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "My SAM 3" in line and "Accept its terms (SAM License)" in line
+    assert main(["models", "add", str(folder)]) == 0
+    capsys.readouterr()
+    assert main(words) == 0
+    (found,) = json.loads(capsys.readouterr().out)["phrases"]
+    (mask,) = found["masks"]
+    assert found["found"] and len(mask["candidates"]) == 3
 
 
 def test_a_file_cut_short_is_named(folder: Path, tmp_path: Path) -> None:
