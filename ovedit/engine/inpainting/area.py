@@ -265,11 +265,10 @@ def _together(
     one: WorkArea, other: WorkArea, photo: Size, shape: ModelShape, padding: float
 ) -> WorkArea | None:
     """Both holes in one area, or None where that would cost sharpness."""
-    hole = one.hole.union(other.hole)
-    crop = context_crop(hole, photo, padding, MARGIN)
     if not shape.sides:
         return None
-    area = _around(hole, crop, photo, shape)
+    hole = one.hole.union(other.hole)
+    area = _around(hole, context_crop(hole, photo, padding, MARGIN), photo, shape)
     return area if area.scale >= 1 else None
 
 
@@ -369,12 +368,17 @@ def _pooled_rows(values: NDArray[np.uint8], count: int) -> NDArray[np.uint8]:
     """The highest of all rows that each of `count` rows overlaps."""
     if count == len(values):
         return values
+    first, last = _overlapped(len(values), count)
+    if count > len(values):
+        # No more than two of the old ones each.
+        return np.maximum(values[first], values[last - 1])
     out = np.empty((count, values.shape[1]), np.uint8)
-    for row, (first, last) in enumerate(_ranges(len(values), count)):
-        values[first:last].max(axis=0, out=out[row])
+    for row, (start, end) in enumerate(zip(first.tolist(), last.tolist(), strict=True)):
+        values[start:end].max(axis=0, out=out[row])
     return out
 
 
-def _ranges(old: int, new: int) -> list[tuple[int, int]]:
-    """For each of `new` pixels, which of `old` ones it overlaps: first, and after the last."""
-    return [(i * old // new, -(-(i + 1) * old // new)) for i in range(new)]
+def _overlapped(old: int, new: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Which of `old` pixels each of `new` ones overlaps: the first, and the one after the last."""
+    edges = np.arange(new + 1, dtype=np.int64) * old
+    return edges[:-1] // new, -(-edges[1:] // new)

@@ -58,15 +58,16 @@ def colour_change(
     before, after = _lab(_reduced(original, size)), _lab(_reduced(painted, size))
     # Near the border of what is known, smooth is what the known pixels alone make so.
     weight = (~unknown).astype(np.float32)
-    share = np.maximum(_blurred(weight), 1e-3)[..., None]
+    share = np.maximum(_blurred(weight), np.float32(1e-3))[..., None]
     weight = weight[..., None]
-    target = _blurred(before * weight) / share
-    whole = np.where(unknown[..., None], _blurred(after), _blurred(after * weight) / share)
+    target = np.asarray(_blurred(before * weight) / share, np.float32)
+    whole = np.asarray(_blurred(after * weight) / share, np.float32)
+    whole[unknown] = _blurred(after)[unknown]
     fitted = _fitted(target[known], whole[known])
     if fitted is None:
         return None
     factor, shift, middle, trust = fitted
-    new = whole + trust * ((factor - 1) * (whole - middle) + shift)
+    new = np.asarray(whole + trust * ((factor - 1) * (whole - middle) + shift), np.float32)
     if seam:
         new += trust * _membrane(target - new, known, unknown)
     return _rgb(new) - _rgb(whole)
@@ -92,8 +93,8 @@ def sharper(original: Picture, painted: Picture, repainted: Mask) -> tuple[float
         for kind in (0, 1):
             one, other = theirs[kind][known], ours[kind][known]
             sums[kind] += one @ other, one @ one, other @ other
-    fine, coarser = (_gain(*sums[kind].tolist(), most) for kind, most in enumerate(_MOST_SHARPER))
-    return fine, coarser
+    fine, coarser = _MOST_SHARPER
+    return _gain(sums[0], fine), _gain(sums[1], coarser)
 
 
 def detail(luma: Floats) -> tuple[Floats, Floats]:
@@ -102,7 +103,8 @@ def detail(luma: Floats) -> tuple[Floats, Floats]:
     return luma - soft, soft - _blurred(soft, FINE * 3**0.5)
 
 
-def _gain(both: float, theirs: float, ours: float, most: float) -> float:
+def _gain(sums: NDArray[np.float64], most: float) -> float:
+    both, theirs, ours = sums.tolist()
     if theirs <= 0 or ours <= 0 or both < _COHERENT * (theirs * ours) ** 0.5:
         return 1.0
     return min(max(1.0, both / theirs), most)

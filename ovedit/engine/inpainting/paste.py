@@ -81,12 +81,15 @@ def paste(
     gains = sharper(*seen) if settings.detail else (1.0, 1.0)
     grain = grain_of(original, repainted, seed) if settings.grain else None
     for top in range(hole.y, hole.bottom, _STRIP):
-        strip = Rect(hole.x, top, hole.width, min(_STRIP, hole.bottom - top))
+        inside = alpha[top : min(top + _STRIP, hole.bottom)]
+        strip = mask_bounds(inside).translated(0, top)
+        if not strip:
+            continue
         new = _detailed(painted, alpha, strip, gains, grain)
         if change is not None:
             new += _part_of(change, around, strip)
-        inside = alpha[strip.slices] > 0
-        result[strip.slices][inside] = np.clip(np.rint(new[inside]), 0, 255).astype(np.uint8)
+        pixels = np.clip(np.rint(new, out=new), 0, 255, out=new).astype(np.uint8)
+        np.copyto(result[strip.slices], pixels, where=alpha[strip.slices][..., None] > 0)
     return result
 
 

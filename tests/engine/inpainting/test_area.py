@@ -360,5 +360,5 @@ def test_a_very_large_photograph_is_never_made_as_floats() -> None:
     tracemalloc.stop()
     assert mask.all()
     assert (picture == 200).all()
-    # The crop's colours are 324 MB; as floats they were 1.3 GB.
+    # The crop's colours are 324 MB; as floats they would be 1.3 GB.
     assert peak < 420e6
