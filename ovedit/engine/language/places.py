@@ -54,7 +54,7 @@ def place_window(shape: tuple[int, int], side: Side) -> Floats:
 def at_side(x: Floats, y: Floats, side: Side) -> Floats:
     """How much positions x, y in [0, 1] lie at a side of the picture, in [0, 1]."""
 
-    def beyond(distance: Floats) -> Floats:
+    def beyond(distance: NDArray[np.floating]) -> Floats:
         return np.clip(distance * 3 - 1, 0, 1).astype(np.float32)
 
     wide = np.broadcast_to
@@ -86,7 +86,7 @@ def choose(
             chosen = _as_large(chosen, size)
     for position in positions:
         if position.rank is not None:
-            ordered = sorted(_sizeable(chosen), key=lambda thing: _from(position, thing))
+            ordered = sorted(sizeable(chosen), key=lambda thing: _from(position, thing))
             chosen = ordered[position.rank - 1 : position.rank]
         elif plural:
             chosen = [thing for thing in chosen if _fits(position, thing) > 0.3]
@@ -103,8 +103,8 @@ def drop(found: Sequence[T], positions: Sequence[Position], sizes: Sequence[Size
     return [thing for thing in found if thing not in unwanted]
 
 
-def _sizeable(found: Sequence[T]) -> list[T]:
-    # Nobody counts the crumbs when asking for "the second from the left".
+def sizeable(found: Sequence[T]) -> list[T]:
+    """Those that are counted: nobody means the crumbs with "the second from the left"."""
     largest = max((thing.area for thing in found), default=0)
     return [thing for thing in found if thing.area >= 0.1 * largest]
 

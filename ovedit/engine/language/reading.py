@@ -39,6 +39,7 @@ Kind = Literal[
     "colour", "material", "stuff", "tone", "size", "side", "outermost", "ordinal", "ground", "noun",
 ]  # fmt: skip
 
+NAMES: tuple[Kind, ...] = ("noun", "stuff")
 LINKS: tuple[Kind, ...] = ("filler", "conjunction", "separator", "preposition")
 """What only joins the words that say something."""
 
@@ -150,7 +151,7 @@ def _mark_segments(items: list[Item]) -> None:
 def _mark_negations(items: list[Item]) -> None:
     scope: Literal["", "noun", "end"] = ""
     attributed = named = False
-    for item in items:
+    for number, item in enumerate(items):
         if item.kind in ("negation", "exclusion"):
             scope = "noun" if item.kind == "negation" and scope != "end" else "end"
             attributed = False
@@ -158,13 +159,14 @@ def _mark_negations(items: list[Item]) -> None:
             item.kind == "preposition" and scope == "noun" and attributed
         ):
             scope = ""
-        elif scope == "noun" and item.kind in ("noun", "stuff"):
-            # In "bench, not the red bench" the second bench is not the one that is looked for.
+        elif scope == "noun" and item.kind in NAMES:
+            # In "bench, not the old bench" the second bench is not the one that is looked for.
             item.negated = named or not attributed
-            scope = ""
+            goes_on = named and any(other.kind in NAMES for other in items[number + 1 : number + 2])
+            scope = "noun" if goes_on else ""
         elif scope and item.kind not in ("filler", "conjunction", "preposition"):
             item.negated = attributed = True
-        named |= item.kind in ("noun", "stuff") and not (item.negated or item.segment)
+        named |= item.kind in NAMES and not (item.negated or item.segment)
 
 
 def _choose_head(items: list[Item]) -> Item | None:
@@ -185,7 +187,7 @@ def _choose_head(items: list[Item]) -> Item | None:
         and " " not in last.text
     ):
         last.kind, last.value, last.used = "noun", None, False
-    nouns = [item for item in content if item.kind in ("noun", "stuff")]
+    nouns = [item for item in content if item.kind in NAMES]
     for item, following in pairwise(content):
         if item.kind == "stuff" and following.kind != "conjunction" and following in nouns:
             item.used = False

@@ -20,10 +20,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from ovedit.engine.language import vocabulary
-from ovedit.engine.language.reading import LINKS, Item, Reading, read
+from ovedit.engine.language.reading import LINKS, NAMES, Item, Reading, read
 
 _LOOKS = ("noun", "stuff", "colour", "material", "tone", "ground")
-_NAMES = ("noun", "stuff")
 _SIDES = ("side", "outermost")
 _AREAS = ("side", "part", "area", "region")
 _NEGATORS = ("negation", "exclusion")
@@ -83,7 +82,7 @@ def texts(phrase: str) -> Texts:
 def _name_pictures(reading: Reading) -> None:
     """Make "picture" and the like names where nothing else is named: "picture on the wall"."""
     first = [item for item in reading.items if item.segment == 0 and not item.negated]
-    if any(item.kind in _NAMES for item in first):
+    if any(item.kind in NAMES for item in first):
         return
     for item in first:
         if item.kind == "filler" and item.text in vocabulary.words().pictures:
@@ -116,7 +115,7 @@ def _names(reading: Reading) -> list[int]:
     named = [
         number
         for number, item in enumerate(items)
-        if item.segment == 0 and not item.negated and item.kind in _NAMES
+        if item.segment == 0 and not item.negated and item.kind in NAMES
     ]
     run = named[-1:]
     while run and run[0] - 1 in named:
@@ -197,7 +196,7 @@ def _is_pronoun(item: Item) -> bool:
 
 
 def _stands_for(item: Item) -> bool:
-    return item.kind in _NAMES or _is_pronoun(item)
+    return item.kind in NAMES or _is_pronoun(item)
 
 
 def _singular(text: str) -> str:

@@ -90,10 +90,12 @@ def things_of(found: Findings, size: Size) -> list[Thing]:
         for one in found.named[:MOST]:
             offered.append(("named", _at(painted([one.proposal], found.drawn_at), size)))
     if found.refined is not None:
-        offered += [("refined", _at(mask, size)) for mask in found.refined.instances[:MOST]]
+        for mask in found.refined.instances[:MOST]:
+            offered.append(("refined", _at(mask, size)))
     if not offered:
-        mask = sized(found.searched, size) >= found.cut
-        offered += [("dense", part.mask) for part in components(mask, _SPECK * mask.size)[:MOST]]
+        dense = sized(found.searched, size) >= found.cut
+        for part in components(dense, _SPECK * dense.size)[:MOST]:
+            offered.append(("dense", part.mask))
     kept: list[Thing] = []
     for source, mask in offered:
         thing = Thing.of(mask, source)
