@@ -1,4 +1,7 @@
-"""CorrCLIP (Zhang et al., ICCV 2025): attention stays inside the regions that SAM 2 finds."""
+"""CorrCLIP (Zhang et al., ICCV 2025): attention stays inside the regions that SAM 2 finds.
+
+How these vote on their labels afterwards is `scores.voted`.
+"""
 
 from __future__ import annotations
 

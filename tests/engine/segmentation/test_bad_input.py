@@ -215,7 +215,7 @@ def test_damaged_weights_are_named_and_nothing_is_lost(
         ask(engine, pictures[40, 30], "bench", **USES[id])
     if spoil is halved:
         # With the right files in their place the same engine goes on.
-        shelf.entries = dict(models)
+        shelf.entries.update(models)
         check(ask(engine, pictures[40, 30], "bench", **USES[id]))
 
 
