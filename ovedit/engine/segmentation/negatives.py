@@ -12,12 +12,16 @@ from dataclasses import dataclass
 
 import torch
 from torch.nn import functional
+from torch.utils.weak import WeakIdKeyDictionary
 
 from ovedit.engine.protocols import CancelToken, Progress, silent
 from ovedit.engine.segmentation.settings import SegmentationSettings
 from ovedit.engine.segmentation.templates import PLAIN
-from ovedit.engine.segmentation.text import TextBank
+from ovedit.engine.segmentation.text import Embedded, TextBank
 from ovedit.engine.segmentation.vocabulary import Vocabulary, folded
+
+_RANKED: WeakIdKeyDictionary = WeakIdKeyDictionary()
+"""The nouns of the pictures that are kept, by their overall embedding."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,10 +61,15 @@ def rank_nouns(
     cancel: CancelToken | None = None,
 ) -> Nouns:
     """Words by their nearness to a picture's overall embedding (c,); at least one word."""
+    known = _RANKED.get(overall)
+    if known is not None and known[0] is words and known[1] is bank:
+        return known[2]
     embedded = bank.embed(words, PLAIN, progress, cancel)
     cosines = embedded.values @ overall.detach().float().cpu()
     order = torch.argsort(cosines, descending=True, stable=True)
-    return Nouns(tuple(words[int(index)] for index in order), cosines[order])
+    nouns = Nouns(tuple(words[int(index)] for index in order), cosines[order])
+    _RANKED[overall] = words, bank, nouns
+    return nouns
 
 
 def choose_negatives(
@@ -86,19 +95,32 @@ def choose_negatives(
     notices: list[str] = []
     taken = set(map(folded, phrases))
 
-    def offer(word: str) -> bool:
+    def apart(word: str) -> list[bool]:
+        """Whether a word is kin to none of the phrases, so that it may compete with each."""
+        kin = [vocabulary.is_kin(word, phrase) for phrase in phrases]
+        return [not (any(kin) if together else one) for one in kin]
+
+    def read(some: Sequence[str]) -> None:
+        new = [word for word in dict.fromkeys(some) if word not in ready and any(apart(word))]
+        found = bank.phrases(new, settings, define, progress, cancel)
+        ready.update(zip(new, found, strict=True))
+
+    def offer(word: str, following: Sequence[str]) -> bool:
         if folded(word) in taken:
             return False
         taken.add(folded(word))
+        allowed = apart(word)
+        if not any(allowed):
+            return False
         if word not in ready:
-            ready[word] = bank.phrases([word], settings, define, progress, cancel)[0]
+            # One sentence after the other takes far longer than some together.
+            read((word, *following))
         embedded = ready[word]
         row = functional.normalize(embedded.values.mean(dim=0), dim=0)
         competes = torch.tensor(
             [
-                not vocabulary.is_kin(word, phrase)
-                and float((embedding @ row).max()) < settings.near
-                for phrase, embedding in zip(phrases, embeddings, strict=True)
+                may and float((embedding @ row).max()) < settings.near
+                for may, embedding in zip(allowed, embeddings, strict=True)
             ]
         )
         if together:
@@ -111,17 +133,16 @@ def choose_negatives(
         notices.extend(embedded.notices)
         return True
 
+    ready: dict[str, Embedded] = {}
     wanted = settings.auto_negatives
     # Read in one go what will probably be taken.
-    likely = [*settings.negatives, *nouns.words[: wanted + wanted // 4]]
-    found = bank.phrases(likely, settings, define, progress, cancel)
-    ready = dict(zip(likely, found, strict=True))
+    read([*settings.negatives, *nouns.words[: wanted + wanted // 4]])
     for word in settings.negatives:
-        offer(word)
-    for word in nouns.words:
+        offer(word, ())
+    for number, word in enumerate(nouns.words, start=1):
         if wanted <= 0:
             break
-        wanted -= offer(word)
+        wanted -= offer(word, nouns.words[number : number + wanted])
     if not words:
         nothing = torch.empty(0, embeddings[0].shape[1])
         return Negatives((), nothing, torch.empty(len(phrases), 0, dtype=torch.bool))
