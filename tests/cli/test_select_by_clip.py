@@ -253,8 +253,8 @@ def test_every_method_goes_with_every_refinement(find: Find, method: str, refine
     assert found.mask.shape == (48, 64) and found.mask.any()
     assert found.said["engine"] == "clip-sam2"
     reason = found.candidates[0]["reason"]
-    assert f"CLIP ({method})" in reason
-    assert ("outlined by SAM 2" in reason) is (refine != "none")
+    assert f"CLIP ({method})" in reason, reason
+    assert ("SAM 2" in reason) is (refine != "none")
 
 
 def test_methods_see_the_same_picture_differently(find: Find) -> None:
