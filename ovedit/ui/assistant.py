@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 
 from PySide6.QtCore import QObject, Signal
 
@@ -56,7 +56,16 @@ class Assistant(QObject):
         unknown = EngineInfo(wanted, wanted, selects=True)
         return next((info for info in self.engines if info.name == wanted), unknown)
 
-    def able(self, can: Callable[[EngineInfo], bool]) -> EngineInfo:
+    @property
+    def selector(self) -> EngineInfo:
+        """The engine that answers phrases and clicks: the one in use, if it can."""
+        return self._able(lambda info: info.selects)
+
+    def editor(self, kind: EditKind) -> EngineInfo:
+        """The engine that does a kind of edit: the one in use, if it can."""
+        return self._able(lambda info: kind in info.edits)
+
+    def _able(self, can: Callable[[EngineInfo], bool]) -> EngineInfo:
         """The engine in use, or the first one here that can do what it cannot, if there is one."""
         here = [info for info in self.engines if info.available]
         return next(filter(can, (self.engine, *here)), self.engine)
@@ -65,13 +74,13 @@ class Assistant(QObject):
 
     def select(self, phrases: str) -> None:
         """Find what the comma-separated phrases name; one mask for each appears."""
-        document = self._session.document
+        document, settings = self._session.document, self._session.settings
         if document is None:
             return
 
         def ask() -> None:
             wanted = segment.parse_phrases(phrases)
-            preset, options = self._session.settings.preset, self._options
+            preset, options = settings.preset, settings.engine_options.get(self.selector.name)
 
             title = f"Select {', '.join(wanted)}"
 
@@ -94,10 +103,10 @@ class Assistant(QObject):
         self, clicks: Sequence[Point], box: Rect | None, mask_id: str | None
     ) -> None:
         """Find what is at the clicks or in the box, as a new mask or a correction of one."""
-        document = self._session.document
+        document, settings = self._session.document, self._session.settings
         if document is None:
             return
-        preset, options = self._session.settings.preset, self._options
+        preset, options = settings.preset, settings.engine_options.get(self.selector.name)
 
         def prepare(state: DocumentState) -> list[Question]:
             request = points.point_request(
@@ -152,7 +161,7 @@ class Assistant(QObject):
             if waiting:
                 # To act on a mask is to agree with it.
                 segment.accept(document, waiting)
-            engine, preset = self.able(lambda info: kind in info.edits), settings.preset
+            engine, preset = self.editor(kind), settings.preset
             options = settings.engine_options.get(engine.name)
             landed: list[str] = []
 
@@ -218,10 +227,6 @@ class Assistant(QObject):
 
     # -- inside ----------------------------------------------------------------------------------
 
-    @property
-    def _options(self) -> Mapping[str, str] | None:
-        return self._session.settings.engine_options.get(self.engine.name)
-
     def _submit(
         self,
         document: Document,
@@ -230,7 +235,7 @@ class Assistant(QObject):
         where: Where = "back",
         tag: str = "",
     ) -> None:
-        self._errands.submit(document, self.engine.name, titles, prepare, where=where, tag=tag)
+        self._errands.submit(document, self.selector.name, titles, prepare, where=where, tag=tag)
 
     def _forget(self) -> None:
         self._guess, self._clicked = None, ((), "")

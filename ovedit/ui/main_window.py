@@ -326,9 +326,7 @@ class MainWindow(QMainWindow):
         self.prompt.set_engine(engine.title, engine.good_at)
         used = f"{engine.title} · {self.session.settings.preset}"
         self.prompt.engine_button.setToolTip(f"Engine: {used}")
-        able = {
-            kind: self.assistant.able(lambda info, k=kind: k in info.edits) for kind in EditKind
-        }
+        able = {kind: self.assistant.editor(kind) for kind in EditKind}
         self.prompt.edit_line.set_uses_negative(able[EditKind.REPLACE].uses_negative)
         cannot = f"{engine.title} does not do this."
         self.prompt.edit_line.set_kinds(
