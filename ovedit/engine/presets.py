@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterator, Mapping
-from dataclasses import Field, fields, is_dataclass, replace
-from typing import Any, Generic, TypeVar, get_type_hints
+from dataclasses import Field, is_dataclass, replace
+from typing import Any, Generic, TypeVar
 
-from ovedit.engine.knobs import choices, knobs, parse, write
+from ovedit.engine.knobs import choices, knobs, parse, types, write
 from ovedit.engine.protocols import SettingLine
 from ovedit.engine.requests import PRESETS, Preset
 from ovedit.errors import UsageError
@@ -82,15 +82,13 @@ class Presets(Generic[S]):
 
     def _groups(self) -> dict[str, type]:
         """The classes of settings by the field that holds them; "" for the settings themselves."""
-        hints = get_type_hints(self._kind)
-        held = {item.name: hints[item.name] for item in fields(self._kind)}  # type: ignore[arg-type]
-        inner = {name: hint for name, hint in held.items() if is_dataclass(hint)}
+        inner = {name: hint for name, hint in types(self._kind).items() if is_dataclass(hint)}
         return {"": self._kind, **inner}
 
     def _knobs(self) -> Iterator[tuple[str, Field[Any], Any]]:
         """(group, field, type) of every setting."""
         for group, kind in self._groups().items():
-            hints = get_type_hints(kind)
+            hints = types(kind)
             for item in knobs(kind):
                 yield group, item, hints[item.name]
 

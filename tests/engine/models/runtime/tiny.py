@@ -19,6 +19,17 @@ transformers.logging.disable_progress_bar()
 diffusers.logging.disable_progress_bar()
 
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
+QWEN_MARKS = (
+    "<|endoftext|>",
+    "<|im_start|>",
+    "<|im_end|>",
+    "<|vision_start|>",
+    "<|vision_end|>",
+    "<|vision_pad|>",
+    "<|image_pad|>",
+    "<|video_pad|>",
+)
+QWEN_CHAT = "{% for message in messages %}{{ message['content'] }}{% endfor %}"
 
 CLIP_CONFIG: dict[str, Any] = {
     "model_cfg": {
@@ -230,9 +241,12 @@ def flux_fill(folder: Path) -> None:
 
 
 def qwen_tokenizer() -> Any:
-    vocabulary = {letter: index for index, letter in enumerate(LETTERS)}
-    vocabulary["<|endoftext|>"] = len(vocabulary)
-    return transformers.Qwen2Tokenizer(vocab=vocabulary, merges=[])
+    words = (*LETTERS, *QWEN_MARKS)
+    vocabulary = {word: index for index, word in enumerate(words)}
+    tokenizer = transformers.Qwen2Tokenizer(vocab=vocabulary, merges=[])
+    tokenizer.add_special_tokens({"additional_special_tokens": list(QWEN_MARKS)})
+    tokenizer.chat_template = QWEN_CHAT
+    return tokenizer
 
 
 def klein(folder: Path) -> None:
@@ -250,7 +264,8 @@ def klein(folder: Path) -> None:
                 vocab_size=40,
                 hidden_size=32,
                 intermediate_size=32,
-                num_hidden_layers=1,
+                # The pipeline reads three of them: the words are 3 · 32 numbers each.
+                num_hidden_layers=27,
                 num_attention_heads=2,
                 num_key_value_heads=2,
                 head_dim=16,
@@ -284,6 +299,10 @@ def qwen_edit(folder: Path) -> None:
         ),
         text_encoder=transformers.Qwen2_5_VLForConditionalGeneration(
             transformers.Qwen2_5_VLConfig(
+                image_token_id=tokenizer.convert_tokens_to_ids("<|image_pad|>"),
+                video_token_id=tokenizer.convert_tokens_to_ids("<|video_pad|>"),
+                vision_start_token_id=tokenizer.convert_tokens_to_ids("<|vision_start|>"),
+                vision_end_token_id=tokenizer.convert_tokens_to_ids("<|vision_end|>"),
                 text_config={
                     "vocab_size": 40,
                     "hidden_size": 32,
