@@ -40,13 +40,19 @@ _PAIRS = 4000
 
 
 def colour_change(
-    original: Picture, painted: Picture, repainted: Mask, ring: int, seam: bool = True
+    original: Picture,
+    painted: Picture,
+    repainted: Mask,
+    ring: int,
+    *,
+    whole: bool = True,
+    seam: bool = True,
 ) -> Floats | None:
     """What to add to `painted`, in levels: (h', w', 3), a reduced picture of the same view.
 
     original, painted: (h, w, 3). repainted: (h, w), above 0 where they need not be alike. ring:
-    width in pixels of the border of that where they are compared. seam: whether to follow the
-    border, beside correcting the whole. None where nothing can be known.
+    width in pixels of the border of that where they are compared. whole: whether to correct shift
+    and contrast everywhere; seam: whether to follow the border. None where nothing can be known.
     """
     height, width = repainted.shape
     size = Size(width, height).within(SIDE)
@@ -61,16 +67,18 @@ def colour_change(
     share = np.maximum(_blurred(weight), np.float32(1e-3))[..., None]
     weight = weight[..., None]
     target = np.asarray(_blurred(before * weight) / share, np.float32)
-    whole = np.asarray(_blurred(after * weight) / share, np.float32)
-    whole[unknown] = _blurred(after)[unknown]
-    fitted = _fitted(target[known], whole[known])
+    base = np.asarray(_blurred(after * weight) / share, np.float32)
+    base[unknown] = _blurred(after)[unknown]
+    fitted = _fitted(target[known], base[known])
     if fitted is None:
         return None
     factor, shift, middle, trust = fitted
-    new = np.asarray(whole + trust * ((factor - 1) * (whole - middle) + shift), np.float32)
+    new = base.copy()
+    if whole:
+        new += trust * ((factor - 1) * (base - middle) + shift)
     if seam:
         new += trust * _membrane(target - new, known, unknown)
-    return _rgb(new) - _rgb(whole)
+    return _rgb(new) - _rgb(base)
 
 
 def sharper(original: Picture, painted: Picture, repainted: Mask) -> tuple[float, float]:

@@ -77,7 +77,9 @@ def paste(
     whole = Size(alpha.shape[1], alpha.shape[0]).rect
     around = hole.union(mask_bounds(repainted)).padded(ring).intersect(whole)
     seen = original[around.slices], painted[around.slices], repainted[around.slices]
-    change = colour_change(*seen, ring, settings.seam) if settings.colour else None
+    change = None
+    if settings.colour or settings.seam:
+        change = colour_change(*seen, ring, whole=settings.colour, seam=settings.seam)
     gains = sharper(*seen) if settings.detail else (1.0, 1.0)
     grain = grain_of(original, repainted, seed) if settings.grain else None
     for top in range(hole.y, hole.bottom, _STRIP):
