@@ -58,7 +58,8 @@ def answer(
     bare = _bare(found, detail, settings)
     everything = _everything(found, bare, detail, settings)
     alone = choice is None or choice.whole
-    things = [] if choice is None else [_thing(offer, found, settings) for offer in choice.offers]
+    offers = () if choice is None else choice.offers[:top_k]
+    things = [_thing(offer, found, settings) for offer in offers]
     if alone:
         drawings = [*everything, *things]
     else:
@@ -66,20 +67,19 @@ def answer(
         drawings = [*things, *(replace(one, label=label) for one in everything)]
     if bare not in everything:
         drawings.append(bare)
-    messages: list[str] = []
     if not present:
-        messages.append(f"“{found.question.phrase}” does not seem to be in this picture.")
-    elif choice is not None and choice.message:
-        messages.append(choice.message)
-    if present and alone and len(everything) > 1:
-        messages.append("The dense map and the proposals disagree: the surer mask comes first.")
+        message = f"“{found.question.phrase}” does not seem to be in this picture."
+    elif alone and len(everything) > 1:
+        message = "The dense map and the proposals disagree: the surer mask comes first."
+    else:
+        message = "" if choice is None else choice.message
     return PhraseAnswer(
         found.question.phrase,
         present and (choice is None or choice.found),
         tuple(_candidate(one, size.rect) for one in drawings[:top_k]),
         used_words=found.question.used_words,
         unused_words=found.question.unused_words,
-        message=" ".join((*messages, *notices)),
+        message=" ".join(filter(None, (message, *notices))),
     )
 
 

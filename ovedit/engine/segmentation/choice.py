@@ -56,12 +56,13 @@ def decide(question: Question, things: Sequence[Thing], top_k: int) -> Choice:
         chosen = places.choose(fitting, query.positions, query.sizes, query.plural)
         message = "The phrase does not say what to look for."
         return Choice(_singly(question, chosen or fitting, "A guess"), False, message=message)
-    everything = len(fitting) == len(things)
-    if query.plural and not (query.positions or query.sizes):
-        return _all(question, fitting, whole=everything)
     if query.positions or query.sizes:
         return _placed(question, fitting, others)
-    return _likeliest(question, fitting, others, everything, top_k)
+    if question.described and not query.plural:
+        return _likeliest(question, fitting, others, len(fitting) == len(things), top_k)
+    meant = fitting if question.described else left
+    whole = len(meant) == len(things)
+    return _all(question, meant, whole=whole) if query.plural else _any(question, meant, whole)
 
 
 def _not_excluded(question: Question, things: Sequence[Thing]) -> list[Thing]:
@@ -101,7 +102,8 @@ def _rank(question: Question, count: int) -> str:
 
 def _all(question: Question, chosen: Sequence[Thing], *, whole: bool) -> Choice:
     if len(chosen) == 1:
-        return Choice((Offer(question.phrase, tuple(chosen), "The only one"),), whole=whole)
+        only = Offer(question.phrase, tuple(chosen), "The only one")
+        return Choice(() if whole else (only,), whole=whole)
     ordered = sorted(chosen, key=lambda thing: thing.centre[0])
     singly = _singly(question, ordered, f"One of {len(chosen)}")
     together = Offer(question.phrase, tuple(chosen), f"All {len(chosen)} that fit")
@@ -117,27 +119,34 @@ def _likeliest(
 ) -> Choice:
     # Parts of one thing hang together, and so do things in a row: both are one answer.
     groups = [tuple(group) for group in touching(fitting)]
-    count, said = len(groups), quoted(question.phrase)
-    if count == 1 and not everything:
+    count = len(groups)
+    if count == 1 and everything:
+        return Choice(_parts(question, fitting), whole=True)
+    if count == 1:
         first = Offer(question.phrase, groups[0], "Fits best")
         return Choice((first, *_singly(question, others, "Fits less well", first=2)))
-    if count == 1:
-        parts = fitting if len(fitting) > 1 else ()
-        return Choice(_singly(question, parts, f"One of {len(fitting)}"), whole=True)
     why = f"One of {count} that fit about as well"
-    singly = tuple(
-        Offer(f"{question.name} {number}", group, why)
-        for number, group in enumerate(groups, start=1)
-    )
-    if not question.described:
-        message = f"{said} fits {_number(count)} things: the first mask holds them all."
-        together = Offer(question.phrase, tuple(fitting), f"All {count} that fit")
-        offers = singly if everything else (together, *singly)
-        return Choice(offers, whole=everything, message=message)
+    labels = [question.phrase, *(f"{question.name} {number}" for number in range(2, count + 1))]
+    offers = [Offer(label, group, why) for label, group in zip(labels, groups, strict=True)]
     shown = "choose one" if count <= top_k else f"the best {_number(top_k)} are offered"
     message = f"{_number(count).capitalize()} things fit about as well: {shown}."
-    first = Offer(question.phrase, groups[0], why)
-    return Choice((first, *singly[1:]), message=message)
+    return Choice(tuple(offers), message=message)
+
+
+def _any(question: Question, meant: Sequence[Thing], whole: bool) -> Choice:
+    """A bare noun names a kind: all of it is the answer, and it is said where that is several."""
+    count = len(touching(meant))
+    message = ""
+    if count > 1:
+        few = _number(count)
+        message = f"{quoted(question.phrase)} fits {few} things: the first mask holds them all."
+    parts = _parts(question, meant)
+    together = Offer(question.phrase, tuple(meant), f"All {len(meant)} that fit")
+    return Choice(parts if whole else (together, *parts), whole=whole, message=message)
+
+
+def _parts(question: Question, things: Sequence[Thing]) -> tuple[Offer, ...]:
+    return _singly(question, things, f"One of {len(things)}") if len(things) > 1 else ()
 
 
 def _singly(

@@ -14,12 +14,12 @@ from ovedit.engine.protocols import CancelToken, Progress, silent, stage
 from ovedit.engine.requests import PhraseAnswer, Pixels, SegmentRequest
 from ovedit.engine.segmentation import scores
 from ovedit.engine.segmentation.answers import answer
-from ovedit.engine.segmentation.choice import Choice, decide
+from ovedit.engine.segmentation.choice import ALIKE, Choice, decide
 from ovedit.engine.segmentation.findings import DETAIL_SIDE, Findings, Floats
 from ovedit.engine.segmentation.hybrid import kind_of
 from ovedit.engine.segmentation.pamr import pamr
 from ovedit.engine.segmentation.perception import Perception
-from ovedit.engine.segmentation.proposals import background, choose, ensemble, pooled
+from ovedit.engine.segmentation.proposals import Named, background, choose, ensemble, pooled
 from ovedit.engine.segmentation.query import Question, question
 from ovedit.engine.segmentation.refine import refine
 from ovedit.engine.segmentation.scores import Probabilities, Similarities
@@ -176,7 +176,10 @@ class Look:
             if wants:
                 of = found.question
                 fits = self._sought(of, contest)[0].cpu().numpy()
-                named = choose(proposals, fits, nothing, size, _enough(settings, of))
+                many = replace(settings, proposals=replace(settings.proposals, top_k=MOST))
+                named = choose(proposals, fits, nothing, size, many)
+                if not of.picks:
+                    named = _few(named, settings.proposals.top_k)
                 mixed = ensemble(found.searched, proposals, fits, size, settings)
                 maps = {"dense": mixed} if found.kin is None else {"kin": mixed}
                 found = replace(found, named=named, drawn_at=size, **maps)
@@ -219,8 +222,11 @@ class Look:
         self, findings: Sequence[Findings], features: FeatureMap, size: Size
     ) -> list[Choice | None]:
         """Which of the single things are meant; None for stuff, and where there are none."""
+        parts = self._settings.strategy != "proposals"
         things = [
-            things_of(found, size) if found.present(self._settings) and not found.whole else []
+            things_of(found, size, parts=parts)
+            if found.present(self._settings) and not found.whole
+            else []
             for found in findings
         ]
         drawn = [thing.drawn for group in things for thing in group]
@@ -282,9 +288,10 @@ def _wants_proposals(found: Findings, settings: SegmentationSettings) -> bool:
     return bool(found.question.asked) and ways[settings.strategy]()
 
 
-def _enough(settings: SegmentationSettings, of: Question) -> SegmentationSettings:
-    """Settings that leave enough proposals to choose one of them."""
-    if not of.picks:
-        return settings
-    most = max(settings.proposals.top_k, MOST)
-    return replace(settings, proposals=replace(settings.proposals, top_k=most))
+def _few(named: Sequence[Named], top_k: int) -> tuple[Named, ...]:
+    """The best of the proposals, and those beyond that fit about as well as the first."""
+    return tuple(
+        one
+        for number, one in enumerate(named)
+        if number < top_k or one.score >= ALIKE * named[0].score
+    )

@@ -135,7 +135,13 @@ class ProposalSettings:
         0,
         1,
     )
-    top_k: int = knob(2, "most masks for a phrase", "the thesis's", 1, 1000)
+    top_k: int = knob(
+        2,
+        "most masks for a phrase, but for those that fit about as well as the best",
+        "the thesis's",
+        1,
+        1000,
+    )
     nms: float = knob(0.7, "of masks with more IoU than this only the best stays", "usual", 0, 1)
     min_area: float = knob(
         0.001, "share of the picture under which a mask is dropped", "the thesis's", 0, 1

@@ -79,11 +79,11 @@ class Thing:
         return max(self.fit, 1e-3) * (self.area / self.size.area) ** 0.5
 
 
-def things_of(found: Findings, size: Size) -> list[Thing]:
+def things_of(found: Findings, size: Size, *, parts: bool = True) -> list[Thing]:
     """The things that were found for a phrase, in a picture of this size; at most `MOST`.
 
-    First the proposals that CLIP named, then what SAM 2 outlined elsewhere. Where there are
-    neither, the connected parts of the dense map.
+    First the proposals that CLIP named; elsewhere what SAM 2 outlined, or where it was not asked,
+    the connected parts of the dense map. parts: whether these count beside the proposals.
     """
     offered: list[tuple[Source, NDArray[np.bool_]]] = []
     if found.drawn_at is not None:
@@ -92,7 +92,7 @@ def things_of(found: Findings, size: Size) -> list[Thing]:
     if found.refined is not None:
         for mask in found.refined.instances[:MOST]:
             offered.append(("refined", _at(mask, size)))
-    if not offered:
+    elif parts or not offered:
         dense = sized(found.searched, size) >= found.cut
         for part in components(dense, _SPECK * dense.size)[:MOST]:
             offered.append(("dense", part.mask))

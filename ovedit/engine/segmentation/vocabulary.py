@@ -12,31 +12,13 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
 
+from ovedit.engine.language.vocabulary import singular
 from ovedit.errors import SettingsError
 from ovedit.resources import resource_path
 from ovedit.settings import config_folder
 
 FILE = "everyday.txt"
 
-_IRREGULAR = {
-    "people": "person",
-    "men": "man",
-    "women": "woman",
-    "children": "child",
-    "feet": "foot",
-    "teeth": "tooth",
-    "geese": "goose",
-    "mice": "mouse",
-    "knives": "knife",
-    "leaves": "leaf",
-    "shelves": "shelf",
-    "loaves": "loaf",
-    "wolves": "wolf",
-    "calves": "calf",
-    "buses": "bus",
-    "tomatoes": "tomato",
-    "potatoes": "potato",
-}
 # What follows tells where the thing is, not what it is.
 _PREPOSITION = re.compile(
     "above|against|at|behind|below|beneath|beside|between|by|for|from|holding|in|inside|near|next|"
@@ -122,7 +104,7 @@ def _loaded(own: Path, changed: int | None) -> Vocabulary:
 def folded(text: str) -> str:
     """The key under which words of one meaning meet: lower case, singular, single spaces."""
     words = [mark.group() for mark in _WORD.finditer(text.casefold())]
-    return " ".join([*words[:-1], _singular(words[-1])]) if words else ""
+    return " ".join([*words[:-1], singular(words[-1])]) if words else ""
 
 
 def _heads(phrase: str) -> frozenset[str]:
@@ -133,18 +115,6 @@ def _heads(phrase: str) -> frozenset[str]:
             break
         words.append(mark.group())
     return frozenset(folded(" ".join(words[start:])) for start in range(len(words)))
-
-
-def _singular(word: str) -> str:
-    if word in _IRREGULAR:
-        return _IRREGULAR[word]
-    if len(word) < 4 or not word.endswith("s") or word.endswith(("ss", "us", "is")):
-        return word
-    if word.endswith("ies"):
-        return word[:-3] + "y"
-    if word.endswith(("ches", "shes", "sses", "xes", "zzes")):
-        return word[:-2]
-    return word[:-1]
 
 
 def _parse(path: Path) -> list[Section]:

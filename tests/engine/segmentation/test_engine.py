@@ -208,6 +208,25 @@ def test_long_and_foreign_phrases_are_answered(engine: ClipSamEngine) -> None:
     assert "is longer than the model can read" in said, said
 
 
+@pytest.mark.parametrize("refine", ["none", "sam2-trident"])
+@pytest.mark.parametrize("mode", ["semantic", "independent"])
+def test_compositional_phrases_are_answered(engine: ClipSamEngine, mode: str, refine: str) -> None:
+    phrases = (
+        "second wooden bench from the left, not the red one",
+        "all dogs except the small one",
+        "grass on the left, no people",
+        "everything except the car",
+        "thing on table",
+        "left",
+    )
+    for answer in ask(engine, *phrases, mode=mode, refine=refine).answers:
+        assert answer.candidates and len(answer.candidates) <= 3
+        for candidate in answer.candidates:
+            values = candidate.scores.values
+            assert np.isfinite(values).all() and 0 <= values.min() <= values.max() <= 1
+        assert answer.found or answer.message
+
+
 def test_a_wrong_setting_is_told(engine: ClipSamEngine) -> None:
     with pytest.raises(UsageError, match=r'"metod".*method'):
         ask(engine, "bench", metod="sclip")

@@ -266,6 +266,13 @@ def test_proposals_are_not_cut_short_where_one_is_counted(strategy: str) -> None
     assert "named by CLIP" in answer.candidates[0].reason
 
 
+def test_proposals_as_good_as_the_best_are_all_taken() -> None:
+    rects = (LEFT, MIDDLE, RIGHT)
+    scene = Scene(*(("bench", rect) for rect in rects), drawn=(*rects, at(4, 0)))
+    (answer,) = scene.ask("bench", strategy="proposals")
+    assert covers(answer.candidates[0], *rects)
+
+
 def test_two_roads_that_agree_are_one_answer_and_else_both_are_offered() -> None:
     scene = Scene(("bench", LEFT), drawn=(LEFT,))
     (answer,) = scene.ask("bench", strategy="both")
