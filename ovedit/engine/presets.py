@@ -82,8 +82,11 @@ class Presets(Generic[S]):
 
     def _groups(self) -> dict[str, type]:
         """The classes of settings by the field that holds them; "" for the settings themselves."""
-        inner = {name: hint for name, hint in types(self._kind).items() if is_dataclass(hint)}
-        return {"": self._kind, **inner}
+        groups: dict[str, type] = {"": self._kind}
+        for name, hint in types(self._kind).items():
+            if isinstance(hint, type) and is_dataclass(hint):
+                groups[name] = hint
+        return groups
 
     def _knobs(self) -> Iterator[tuple[str, Field[Any], Any]]:
         """(group, field, type) of every setting."""

@@ -4,29 +4,22 @@ from __future__ import annotations
 
 from typing import Any
 
-from diffusers import (
-    DDIMScheduler,
-    DPMSolverMultistepScheduler,
-    EulerAncestralDiscreteScheduler,
-    EulerDiscreteScheduler,
-    LCMScheduler,
-    UniPCMultistepScheduler,
-)
+import diffusers
 
 OWN = "own"
 
-_KINDS: dict[str, tuple[Any, dict[str, Any]]] = {
-    "ddim": (DDIMScheduler, {}),
+_KINDS: dict[str, tuple[str, dict[str, Any]]] = {
+    "ddim": ("DDIMScheduler", {}),
     # Few steps have to begin at pure noise (Lin et al. 2024, "Common diffusion noise schedules").
-    "trailing": (DDIMScheduler, {"timestep_spacing": "trailing"}),
-    "euler": (EulerDiscreteScheduler, {}),
-    "euler-a": (EulerAncestralDiscreteScheduler, {}),
+    "trailing": ("DDIMScheduler", {"timestep_spacing": "trailing"}),
+    "euler": ("EulerDiscreteScheduler", {}),
+    "euler-a": ("EulerAncestralDiscreteScheduler", {}),
     "dpm++": (
-        DPMSolverMultistepScheduler,
+        "DPMSolverMultistepScheduler",
         {"use_karras_sigmas": True, "algorithm_type": "dpmsolver++"},
     ),
-    "unipc": (UniPCMultistepScheduler, {}),
-    "lcm": (LCMScheduler, {}),
+    "unipc": ("UniPCMultistepScheduler", {}),
+    "lcm": ("LCMScheduler", {}),
 }
 
 
@@ -44,11 +37,11 @@ class Schedulers:
         if (id, OWN) not in self._built:
             self._built[id, OWN] = pipeline.scheduler
         if (id, name) not in self._built:
-            kind, changes = _KINDS[name]
+            title, changes = _KINDS[name]
             config = dict(self._built[id, OWN].config)
-            if config.get("timestep_spacing") == "leading" and kind is not DDIMScheduler:
+            if config.get("timestep_spacing") == "leading" and title != "DDIMScheduler":
                 # The offset belongs to that spacing, which wastes the first of few steps.
                 changes = {"timestep_spacing": "linspace", "steps_offset": 0, **changes}
-            self._built[id, name] = kind.from_config(config, **changes)
+            self._built[id, name] = getattr(diffusers, title).from_config(config, **changes)
         pipeline.scheduler = self._built[id, name]
         return pipeline.scheduler

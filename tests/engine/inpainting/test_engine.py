@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from diffusers.schedulers.scheduling_dpmsolver_multistep import DPMSolverMultistepScheduler
 
 from ovedit.document import Document
 from ovedit.engine.inpainting.engine import DiffusionEngine
@@ -172,15 +173,13 @@ def test_cancelling_ends_within_a_step_and_the_next_edit_is_as_ever(
 def test_a_model_stays_loaded_and_nothing_is_built_twice(
     engine_of: EngineOf, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import diffusers
-
     engine = engine_of("sd15")
     edit(engine, request())
 
     def refuse(*_: Any, **__: Any) -> None:
         raise AssertionError("built again")
 
-    monkeypatch.setattr(diffusers.DPMSolverMultistepScheduler, "from_config", refuse)
+    monkeypatch.setattr(DPMSolverMultistepScheduler, "from_config", refuse)
     listener = Listener()
     edit(engine, request(), listener)
     assert not any(step.startswith("Loading") for step in listener.steps)

@@ -6,7 +6,10 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from diffusers import DDIMScheduler, FlowMatchEulerDiscreteScheduler
+from diffusers.schedulers.scheduling_ddim import DDIMScheduler
+from diffusers.schedulers.scheduling_flow_match_euler_discrete import (
+    FlowMatchEulerDiscreteScheduler,
+)
 
 from ovedit.engine.inpainting.families import FAMILIES, LatentColours
 from ovedit.engine.inpainting.preview import Glimpses, LinearDecoder, estimating
@@ -54,7 +57,7 @@ def test_previews_take_a_twentieth_of_the_time() -> None:
 
 
 def test_the_estimate_of_flow_matching_is_the_clean_picture() -> None:
-    scheduler = FlowMatchEulerDiscreteScheduler()
+    scheduler: Any = FlowMatchEulerDiscreteScheduler()
     scheduler.set_timesteps(4)
     clean, noise = torch.full((1, 2, 3, 3), 0.7), torch.randn(1, 2, 3, 3)
     velocity = noise - clean
