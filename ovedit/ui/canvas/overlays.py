@@ -8,9 +8,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QPointF, QRectF
-from PySide6.QtGui import QColor, QFont, QPainter, QTransform
+from PySide6.QtGui import QColor, QFont, QImage, QPainter, QTransform
 
-from ovedit.document import ClassMask, Document, coverage_of
+from ovedit.document import ClassMask, Document, ScoreMap, coverage_of
 from ovedit.geometry import Rect, Size
 from ovedit.ui.canvas import decorations
 from ovedit.ui.canvas.display_tiles import Overlay
@@ -52,6 +52,7 @@ class MaskOverlays:
         self.hovered = ""
         self._previews: dict[str, Preview] = {}
         self._tops: dict[str, QPointF | None] = {}
+        self._heat: tuple[ScoreMap, QImage] | None = None
 
     def show(self, **states: bool | str | float) -> None:
         """Set any of shown, quick_mask, heat_map, opacity, solo and hovered."""
@@ -129,13 +130,11 @@ class MaskOverlays:
         for mask in self._document.current_masks:
             if mask.candidate is None:
                 continue
-            values = np.clip(mask.candidate.scores.values.astype(np.float32), 0, 1)
-            colours = cv2.applyColorMap((values * 255).astype(np.uint8), cv2.COLORMAP_INFERNO)
-            pixels = np.dstack([colours[..., ::-1], 120 + 90 * values]).astype(np.uint8)
             area = mask.candidate.scores.rect
             painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
             where = to_widget.mapRect(QRectF(area.x, area.y, area.width, area.height))
-            painter.drawImage(where, to_qimage(pixels))
+            # Whole pixels, or a bright line of the picture is left at its edge.
+            painter.drawImage(where.toAlignedRect(), self._heat_of(mask.candidate.scores))
 
     def paint_tags(
         self,
@@ -167,6 +166,15 @@ class MaskOverlays:
             layout.draw(painter, text, to_widget.map(top), QColor(*mask.colour), opacity=opacity)
 
     # -- inside ----------------------------------------------------------------------------------
+
+    def _heat_of(self, scores: ScoreMap) -> QImage:
+        # Painted many times a second while the picture is moved.
+        if self._heat is None or self._heat[0] is not scores:
+            values = np.clip(scores.values.astype(np.float32), 0, 1)
+            colours = cv2.applyColorMap((values * 255).astype(np.uint8), cv2.COLORMAP_INFERNO)
+            pixels = np.dstack([colours[..., ::-1], 120 + 90 * values]).astype(np.uint8)
+            self._heat = scores, to_qimage(pixels)
+        return self._heat[1]
 
     def _overlay(self, mask: ClassMask) -> Overlay:
         surface = self._document.state.surface(coverage_of(mask.id))

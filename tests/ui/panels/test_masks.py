@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 from PySide6.QtCore import QEvent, QPoint, QPointF, Qt
-from PySide6.QtGui import QContextMenuEvent, QEnterEvent
+from PySide6.QtGui import QContextMenuEvent, QEnterEvent, QImage
 from PySide6.QtWidgets import QAbstractButton, QApplication, QLineEdit, QMenu, QWidget
 from pytestqt.qtbot import QtBot
 
@@ -211,6 +211,23 @@ def test_the_next_candidate_can_be_asked_for(panel: MasksPanel, qtbot: QtBot) ->
     with qtbot.waitSignal(panel.candidate_requested) as told:
         qtbot.mouseClick(_named(panel, "Candidate 3 of 3: show the next one"), LEFT)
     assert told.args == ["sky", 0]
+
+
+def test_candidates_are_chosen_by_their_pictures(panel: MasksPanel, qtbot: QtBot) -> None:
+    pictures = tuple(QImage(12, 8, QImage.Format.Format_RGB32) for _ in range(3))
+    for picture in pictures:
+        picture.fill(Qt.GlobalColor.gray)
+    row = replace(SKY, candidate=1, pictures=pictures, reason="It is blue.")
+    panel.set_rows((row, BENCH))
+    assert not panel.details.isVisible(), "nothing is selected"
+    panel.set_rows((row, BENCH), ("sky",))
+    assert panel.details.reason.text() == "It is blue."
+    assert [button.isChecked() for button in panel.details.buttons] == [False, True, False]
+    with qtbot.waitSignal(panel.candidate_requested) as told:
+        qtbot.mouseClick(_named(panel, "Candidate 3 of 3"), LEFT)
+    assert told.args == ["sky", 2]
+    panel.set_rows((row, BENCH), ("sky", "bench"))
+    assert not panel.details.isVisible()
 
 
 @pytest.mark.parametrize(
