@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from ovedit.engine.language.grammar import Query, parse
 from ovedit.engine.language.texts import Excluded, texts
+from ovedit.engine.language.vocabulary import singular
 from ovedit.engine.segmentation.text import clean_phrase
 
 ANYTHING = "thing"
@@ -17,7 +18,8 @@ class Question:
     """One phrase, taken apart.
 
     asked: what CLIP is asked ("wooden bench"), empty where the phrase says only what is not meant.
-    noun: what finds all things of the kind ("bench"), empty where `asked` itself does.
+    noun: what finds all things of the kind ("bench"), empty where `asked` itself does. name: what
+    one of several is called.
     excluded: what competes with it. says_nothing: whether it says where, or how many, but not what
     ("left"). query: places, ranks, sizes and number, by which instances are chosen. used_words,
     unused_words: as typed.
@@ -26,6 +28,7 @@ class Question:
     phrase: str
     asked: str
     noun: str
+    name: str
     excluded: tuple[Excluded, ...]
     says_nothing: bool
     query: Query
@@ -46,11 +49,6 @@ class Question:
     def all_excluded(self) -> tuple[str, ...]:
         """The texts of what is excluded."""
         return tuple(each.text for each in self.excluded)
-
-    @property
-    def name(self) -> str:
-        """What one of several is called."""
-        return self.query.noun or self.phrase
 
     @property
     def described(self) -> bool:
@@ -78,5 +76,12 @@ def question(phrase: str) -> Question:
     nothing = not (said.looks or said.excluded)
     asked = ANYTHING if nothing else said.looks
     noun = said.noun if said.noun != asked else ""
+    name = _singular(said.noun) or phrase
     used, unused = said.used_words, said.unused_words
-    return Question(phrase, asked, noun, said.excluded, nothing, query, used, unused)
+    return Question(phrase, asked, noun, name, said.excluded, nothing, query, used, unused)
+
+
+def _singular(noun: str) -> str:
+    *front, last = noun.split(" ")
+    one = singular(last.casefold())
+    return " ".join([*front, last if one == last.casefold() else one])
