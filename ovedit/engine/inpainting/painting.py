@@ -29,6 +29,8 @@ from ovedit.engine.requests import Coverage, EditRequest
 
 _FILLING = 0.1
 """Of an area's time, what filling in before takes."""
+_PREVIEW_SECONDS = 0.2
+"""Least time between previews: the window has to keep up with them."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,12 +130,15 @@ class AreaPainting:
         inner = area is not self._area
         crop = self._area.crop
         rect = area.hole.translated(crop.x, crop.y) if inner else area.hole
+        shown = float("-inf")
 
         def watch(fraction: float, step: str = "", picture: Picture | None = None) -> None:
+            nonlocal shown
             preview = None
-            if picture is not None:
+            if picture is not None and time.perf_counter() - shown >= _PREVIEW_SECONDS:
                 alpha = self._request.alpha[rect.slices]
                 preview = Preview(np.dstack([glimpse(area, picture), alpha]), rect)
+                shown = time.perf_counter()
             progress(min(1.0, fraction), step, preview)
 
         return watch

@@ -74,7 +74,7 @@ def plan_edit(request: EditRequest, library: ModelLibrary) -> EditPlan:
         shape = shape_of(choice.model, settings)
         words = _words(request, choice.model, numbers, settings)
         strength = numbers.strength(_strength(request.kind, choice, settings))
-        notes += _told(words)
+        notes += _told(request, words)
     areas = areas_of(request, shape, choice.eraser if numbers is None else NONE, settings)
     notes += [area.note for area in areas if area.note]
     return EditPlan(
@@ -135,11 +135,15 @@ def _words(
     return words if numbers.passes == 2 else Words(words.prompt)
 
 
-def _told(words: Words) -> list[str]:
-    if not words.prompt:
-        return []
-    without = f", without “{words.negative}”" if words.negative else ""
-    return [f"Asked for “{_short(words.prompt)}”{without}."]
+def _told(request: EditRequest, words: Words) -> list[str]:
+    """What the person should know of what the model is told."""
+    notes = []
+    if words.prompt:
+        without = f", without “{_short(words.negative)}”" if words.negative else ""
+        notes.append(f"Asked for “{_short(words.prompt)}”{without}.")
+    if request.negative_prompt and not words.negative:
+        notes.append("The words for what shall not appear were not used: it runs without guidance.")
+    return notes
 
 
 def _short(text: str) -> str:

@@ -34,7 +34,13 @@ CAPABILITIES = {
     "migan": {"remove", "any-size"},
     "lora": {"few-steps"},
 }
-TASKS = {"lama": Task.ERASE, "migan": Task.ERASE, "taesd": Task.PREVIEW, "lora": Task.ADAPTER}
+TASKS = {
+    "lama": Task.ERASE,
+    "migan": Task.ERASE,
+    "taesd": Task.PREVIEW,
+    "lora": Task.ADAPTER,
+    "clip": Task.TEXT_IMAGE,
+}
 PIPELINES = ("sd15", "sdxl", "flux-fill", "klein", "qwen-edit")
 
 MakeShelf = Callable[..., Shelf]

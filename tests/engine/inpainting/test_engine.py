@@ -14,6 +14,7 @@ from diffusers.schedulers.scheduling_dpmsolver_multistep import DPMSolverMultist
 
 from ovedit.document import Document
 from ovedit.engine.inpainting.engine import DiffusionEngine
+from ovedit.engine.inpainting.guard import Guard, Verdict
 from ovedit.engine.inpainting.info import INFO
 from ovedit.engine.models.runtime.runtime import ModelRuntime
 from ovedit.engine.protocols import CancelToken, silent
@@ -207,6 +208,41 @@ def test_prefilling_shows_through_a_weak_removal(engine_of: EngineOf) -> None:
     filled = edit(engine, request(REMOVE, options={"steps": "4"}))
     plain = edit(engine, request(REMOVE, options={"steps": "4", "prefill": "none"}))
     assert differ(filled, plain)
+
+
+def test_a_removal_that_brought_something_back_is_tried_again_and_said(
+    engine_of: EngineOf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[Any] = []
+
+    def judge(self: Guard, before: Any, after: Any, mask: Any, phrase: str, **_: Any) -> Verdict:
+        assert phrase == "wooden bench"
+        seen.append(after)
+        return Verdict(len(seen) < 3, 0.9, 0.8 if len(seen) < 3 else 0.1, "It is back.")
+
+    monkeypatch.setattr(Guard, "judge", judge)
+    listener = Listener()
+    options = {"prefill": "none", "tries": "4"}
+    result = edit(engine_of("sd15"), request(REMOVE, options=options), listener)
+    assert len(seen) == 3
+    assert not np.array_equal(seen[0], seen[1])
+    assert any(note.startswith("Something had come back; try 3") for note in result.notes)
+    assert listener.fractions == sorted(listener.fractions)
+    seen.clear()
+    assert not differ(result, edit(engine_of("sd15"), request(REMOVE, options=options)))
+
+
+def test_clip_looks_at_removals_where_it_is_here(engine_of: EngineOf) -> None:
+    options = {"prefill": "none", "tries": "2"}
+    engine = engine_of("sd15", "clip")
+    result = edit(engine, request(REMOVE, options=options))
+    assert not differ(result, edit(engine, request(REMOVE, options=options)))
+
+
+def test_words_that_cannot_be_heeded_are_said(engine_of: EngineOf) -> None:
+    options = {"model": "klein", "steps": "1"}
+    result = edit(engine_of("klein"), request(negative_prompt="rust", options=options))
+    assert any("runs without guidance" in note for note in result.notes)
 
 
 def test_a_large_hole_is_refined_at_a_larger_size(engine_of: EngineOf) -> None:
