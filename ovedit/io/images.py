@@ -64,6 +64,8 @@ _SUFFIXES = {
     ".dib": "BMP",
     ".gif": "GIF",
 }
+READABLE = frozenset(_SUFFIXES)
+"""What the names of pictures end with, in lower case."""
 
 _TITLES = {"WEBP": "WebP"}
 _READ = "PNG, JPEG, WebP, TIFF, BMP or GIF"
