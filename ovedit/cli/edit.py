@@ -14,8 +14,9 @@ from ovedit.engine.protocols import EngineProvider
 from ovedit.engine.requests import EditKind
 from ovedit.errors import NothingFoundError, UsageError
 from ovedit.io import masks as mask_files
-from ovedit.workflows import edit, mask_ops, segment
+from ovedit.workflows import edit, mask_ops, segment, shadow
 from ovedit.workflows.ask import ask, engine_named
+from ovedit.workflows.coverage import quoted
 
 
 def run_edit(arguments: Namespace, provider: EngineProvider | None) -> int:
@@ -28,6 +29,8 @@ def run_edit(arguments: Namespace, provider: EngineProvider | None) -> int:
     out = target(arguments.out)
     session = open_session(arguments, provider)
     mask_ids = _masks(session, arguments)
+    if getattr(arguments, "shadow", False):
+        mask_ids = _with_shadow(session, mask_ids)
     plan = edit.plan_edit(
         session.document.state,
         mask_ids,
@@ -87,3 +90,16 @@ def _masks(session: Session, arguments: Namespace) -> tuple[str, ...]:
     session.note(outcome.messages)
     segment.accept(session.document, outcome.mask_ids)
     return outcome.mask_ids
+
+
+def _with_shadow(session: Session, mask_ids: tuple[str, ...]) -> tuple[str, ...]:
+    """The masks and those of their shadows and reflections; says what was found."""
+    together = shadow.with_shadow(session.document, mask_ids)
+    new = [mask_id for mask_id in together if mask_id not in mask_ids]
+    labels = [session.document.state.mask(mask_id).label for mask_id in new]
+    if not new:
+        session.note(["No shadow or reflection was found that is sure enough."])
+        return together
+    session.note([f"Takes {quoted(labels)} too."])
+    segment.accept(session.document, new)
+    return together

@@ -115,7 +115,11 @@ def _add_edit(commands: argparse._SubParsersAction, name: str, what: str) -> Non
         help='what to change, comma-separated: "wooden bench"; with --mask: what the mask shows',
     )
     edit.add_argument("--mask", metavar="FILE", help="change what is white in this picture instead")
-    if name != "remove":
+    if name == "remove":
+        edit.add_argument(
+            "--shadow", action="store_true", help="remove its shadow or reflection too, if found"
+        )
+    else:
         edit.add_argument(
             "--edit", "-e", required=True, metavar="TEXT", help='what is wanted: "metal bench"'
         )

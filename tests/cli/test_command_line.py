@@ -23,6 +23,7 @@ from ovedit.document import overlay_colour
 from ovedit.engine.requests import PRESETS, EditRequest, SegmentRequest
 from ovedit.errors import CannotDoError
 from ovedit.geometry import Rect
+from tests.document.scenes import shadowed
 
 ROOT = Path(__file__).parents[2]
 
@@ -186,6 +187,30 @@ def test_a_mask_file_takes_the_place_of_the_prompt(photo, engine, tmp_path, pixe
     assert np.array_equal((read(out) != pixels).any(axis=-1), coverage > 0)
     assert main([*arguments, "--prompt", "small box"], provider=engine) == 0
     assert len(engine.asked) == 2 and engine.asked[-1].phrase == "small box"
+
+
+def test_the_shadow_is_removed_too(engine, tmp_path, capsys) -> None:
+    scene = shadowed("plain", "box")
+    for name, picture in {"photo": scene.image[..., :3], "mask": scene.mask}.items():
+        Image.fromarray(picture).save(tmp_path / f"{name}.png")
+    out = tmp_path / "out.png"
+    arguments = ["remove", f"{tmp_path}/photo.png", "--mask", f"{tmp_path}/mask.png"]
+    arguments += ["-p", "box", "--shadow", "-o", str(out), "--grow", "0", "--feather", "0"]
+    assert main(arguments, provider=engine) == 0
+    (request,) = engine.asked
+    assert request.phrase == "box"
+    assert request.mask[scene.truth > 0.5].min() > 0
+    changed = (read(out) != scene.image[..., :3]).any(axis=-1)
+    assert np.array_equal(changed, request.alpha > 0)
+    assert "Takes “shadow of mask” too." in capsys.readouterr().err
+
+
+def test_a_shadow_that_is_not_there_is_not_removed(photo, engine, tmp_path, capsys) -> None:
+    arguments = ["remove", str(photo), "-p", "bench", "--shadow", "-o", f"{tmp_path}/out.png"]
+    assert main(arguments, provider=engine) == 0
+    (request,) = engine.asked[-1:]
+    assert (request.mask > 0).sum() == 40 * 20
+    assert "No shadow or reflection was found" in capsys.readouterr().err
 
 
 def test_an_ora_file_keeps_the_layers(photo, engine, tmp_path) -> None:
