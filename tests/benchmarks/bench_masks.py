@@ -17,7 +17,6 @@ import sys
 import time
 import warnings
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -41,10 +40,8 @@ from ovedit.engine.segmentation.automatic import (  # noqa: E402
 from ovedit.engine.segmentation.pictures import SamPictures  # noqa: E402
 from ovedit.engine.segmentation.refine import refine  # noqa: E402
 from ovedit.engine.segmentation.sam import (  # noqa: E402
-    Clicked,
     Prompt,
     SamImage,
-    click,
     embed,
     upsampled,
 )
@@ -52,7 +49,7 @@ from ovedit.geometry import Size  # noqa: E402
 from tests.engine.segmentation.sams import localised  # noqa: E402
 
 CONFIGS = {"tiny": "t", "small": "s", "base-plus": "b+", "large": "l"}
-AUTOMATIC_BUDGET, CLICK_BUDGET = 3.0, 0.1
+AUTOMATIC_BUDGET = 3.0
 
 
 def main() -> None:
@@ -71,7 +68,7 @@ def main() -> None:
     load = ", ".join(f"{value:.1f}" for value in os.getloadavg())
     print(f"sam2.1 {arguments.model}, {threads} threads, load average {load}\n")
     print("| | measured | budget |\n|---|---:|---:|")
-    clicks(model, photo)
+    prompts(model, photo)
     automatic(localised(model), photo, arguments.side, arguments.rounds)
 
 
@@ -99,28 +96,12 @@ def row(what: str, measured: str, budget: str = "") -> None:
     print(f"| {what} | {measured} | {budget} |", flush=True)
 
 
-def clicks(model: Any, photo: np.ndarray) -> None:
-    """Embedding, corrections at two sizes, refinement of one dense map."""
+def prompts(model: Any, photo: np.ndarray) -> None:
+    """Embedding, and refinement of one dense map."""
     pictures = SamPictures()
     row("embedding", f"{seconds(lambda: pictures.of(model, 'm', photo)):.2f} s")
     sam = pictures.of(model, "m", photo)
     row("bytes kept for a picture", f"{sam.embedding.size_bytes / 1e6:.1f} MB")
-    large = np.repeat(np.repeat(photo, 10, axis=0), 10, axis=1)
-    for title, picture in (("0.24 MP", photo), ("24 MP", large)):
-        shown = pictures.of(model, title, picture).resized(Size(picture.shape[1], picture.shape[0]))
-        found = [click(shown, [Point(300, 200)])]
-        points = [Point(200.0 + index, 150, index % 2 == 0) for index in range(12)]
-        taken = [
-            both_clocks(partial(correct, pictures, model, title, picture, points[:count], found))
-            for count in range(2, 12)
-        ]
-        middle, worst = statistics.median(wall for wall, _ in taken), max(taken)[0]
-        work = statistics.median(busy for _, busy in taken)
-        row(
-            f"a correction, {title}: median / worst / of the processor",
-            f"{middle:.3f} / {worst:.3f} / {work:.3f} s",
-            f"{CLICK_BUDGET} s",
-        )
     down, across = np.mgrid[:25, :38]
     probability = 0.9 * (np.hypot(across - 18, down - 11) < 8)
     for strategy in ("sam2-vote", "sam2-pseudo", "sam2-trident"):
@@ -134,24 +115,11 @@ def clicks(model: Any, photo: np.ndarray) -> None:
         half = torch.bfloat16
         row("embedding, bfloat16", f"{seconds(lambda: embed(model, photo, half)):.2f} s")
         rough = SamImage(model, embed(model, photo, half), sam.size, half)
-        prompts = [Prompt((Point(x, 200),)) for x in range(50, 550, 50)]
-        taken = seconds(lambda: list(rough.each(prompts))) / len(prompts)
+        asked = [Prompt((Point(x, 200),)) for x in range(50, 550, 50)]
+        taken = seconds(lambda: list(rough.each(asked))) / len(asked)
         row("a point, bfloat16", f"{taken:.3f} s")
     else:
         row("bfloat16", "not usable on this processor")
-
-
-def correct(
-    pictures: SamPictures,
-    model: Any,
-    name: str,
-    picture: np.ndarray,
-    points: list[Point],
-    found: list[Clicked],
-) -> None:
-    """One click more, with the mask so far; its answer is appended."""
-    sam = pictures.of(model, name, picture)
-    found.append(click(sam, points, mask=found[-1].logits))
 
 
 def automatic(model: Any, photo: np.ndarray, side: int, rounds: int) -> None:
