@@ -26,9 +26,9 @@ from ovedit.document import (
 )
 from ovedit.document.compositing import flatten_layers
 from ovedit.engine.protocols import EngineInfo
-from ovedit.engine.requests import PRESETS, EditKind, EditRequest, EditResult, Preset
+from ovedit.engine.requests import PRESETS, EditKind, EditRequest, EditResult, Pixels, Preset
 from ovedit.errors import DocumentError, EngineError, UsageError
-from ovedit.geometry import Size
+from ovedit.geometry import Rect, Size
 from ovedit.workflows.coverage import quoted, shown_thing, union_of
 
 Coverage = NDArray[np.uint8]
@@ -82,6 +82,7 @@ def plan_edit(
     preset: Preset = "balanced",
     grow: int | None = None,
     feather: int | None = None,
+    crop: Rect | None = None,
     options: Mapping[str, str] | None = None,
     accepted_only: bool = False,
 ) -> EditPlan:
@@ -89,6 +90,7 @@ def plan_edit(
 
     phrase: what the masks show, or None for what their phrases and names say.
     grow, feather: None for what suits kind, engine and size (`default_edges`).
+    crop: where the engine looks, None for its own choice.
     accepted_only: refuse masks that are not accepted yet.
     Raises `UsageError` where there is nothing to edit, a replacement or restyling has no prompt, or
     a value is out of range.
@@ -106,6 +108,7 @@ def plan_edit(
             negative_prompt=" ".join(negative_prompt.split()),
             seed=seed,
             preset=preset,
+            crop=crop,
             options=dict(options) if options else {},
         ),
         engine.name,
@@ -127,6 +130,7 @@ def plan_rerun(
     engine: str | None = None,
     grow: int | None = None,
     feather: int | None = None,
+    options: Mapping[str, str] | None = None,
 ) -> EditPlan:
     """What to ask an engine to make an edit layer anew; None keeps what the layer remembers.
 
@@ -136,16 +140,11 @@ def plan_rerun(
     """
     layer = state.layer(layer_id)
     recipe = _recipe_of(state, layer_id)
-    below = state.layers[: state.layers.index(layer)]
-    picture = flatten_layers(
-        ((lower, *state.layer_surfaces(lower)) for lower in below if lower.visible),
-        state.size.rect,
-    )
     coverage = recipe.mask.array() if mask is None else mask
     return _plan(
         EditRequest(
             kind=_known(layer, "kind", recipe.kind, list(EditKind)),
-            image=picture,
+            image=_picture_below(state, layer_id),
             mask=coverage,
             alpha=coverage,
             phrase=recipe.phrase,
@@ -159,7 +158,7 @@ def plan_rerun(
             preset=preset or _known(layer, "preset", recipe.preset, PRESETS),
             # Another mask or engine has its own idea of where to work.
             crop=recipe.crop if mask is None and engine in (None, recipe.engine) else None,
-            options=dict(recipe.options),
+            options=dict(recipe.options if options is None else options),
         ),
         engine or recipe.engine,
         recipe.grow if grow is None else grow,
@@ -188,6 +187,21 @@ def plan_variations(plan: EditPlan, count: int) -> tuple[EditPlan, ...]:
     """The same edit with `count` other seeds."""
     seeds = variation_seeds(plan.request.seed, count)
     return tuple(replace(plan, request=replace(plan.request, seed=seed)) for seed in seeds)
+
+
+def with_picture(state: DocumentState, plan: EditPlan) -> EditPlan:
+    """The plan for the picture as it is now. Raises `DocumentError` if its layer is gone."""
+    image = _picture_below(state, plan.layer_id) if plan.layer_id else state.flattened()
+    return replace(plan, request=replace(plan.request, image=image))
+
+
+def without_picture(plan: EditPlan) -> EditPlan:
+    """The plan without the memory that its picture takes: a blank one stands in its place.
+
+    For what needs only the picture's size: a forecast, or applying a result.
+    """
+    image = np.broadcast_to(np.zeros(4, np.uint8), plan.request.image.shape)
+    return replace(plan, request=replace(plan.request, image=image))
 
 
 def apply_edit(
@@ -233,6 +247,29 @@ def replace_edit(document: Document, layer_id: str, plan: EditPlan, result: Edit
     with document.transaction(f"Run again: {step_name(plan.request)}") as tx:
         tx.replace_surface(pixels_of(layer_id), surface)
         tx.update_layer(layer_id, name=name, offset=(0, 0), recipe=_recipe(plan, result))
+
+
+def layer_pixels(plan: EditPlan, result: EditResult) -> tuple[Pixels, Rect]:
+    """What the edit's layer shows and where: the result with the plan's alpha multiplied in.
+
+    Raises `EngineError` if the result does not cover what may change.
+    """
+    alpha = plan.request.alpha
+    area = masks.bounds(alpha)
+    if result.pixels.shape != (result.rect.height, result.rect.width, 4) or not (
+        result.rect.contains(area)
+    ):
+        raise EngineError(
+            f"The engine {result.engine!r} returned pixels of shape {result.pixels.shape} over "
+            f"{result.rect}, which do not cover {area}.",
+            "Report this as a bug, and try another engine.",
+        )
+    offset = area.translated(-result.rect.x, -result.rect.y)
+    pixels = result.pixels[offset.slices].copy()
+    pixels[..., 3] = masks.product(pixels[..., 3], alpha[area.slices])
+    # A pixel that does not show has no colour to keep: empty tiles stay empty.
+    pixels[pixels[..., 3] == 0] = 0
+    return pixels, area
 
 
 def layer_name(request: EditRequest) -> str:
@@ -304,7 +341,7 @@ def _plan(
 
 
 def _surface_of(document: Document, plan: EditPlan, result: EditResult) -> Surface:
-    """The layer's pixels: the result with the plan's alpha multiplied in, of the picture's size."""
+    """The layer's pixels, of the picture's size."""
     alpha = plan.request.alpha
     size = document.size
     if alpha.shape != (size.height, size.width):
@@ -313,20 +350,7 @@ def _surface_of(document: Document, plan: EditPlan, result: EditResult) -> Surfa
             f"this one has {size.width} × {size.height}.",
             "Run it again.",
         )
-    area = masks.bounds(alpha)
-    if result.pixels.shape != (result.rect.height, result.rect.width, 4) or not (
-        result.rect.contains(area)
-    ):
-        raise EngineError(
-            f"The engine {result.engine!r} returned pixels of shape {result.pixels.shape} over "
-            f"{result.rect}, which do not cover {area}.",
-            "Report this as a bug, and try another engine.",
-        )
-    offset = area.translated(-result.rect.x, -result.rect.y)
-    pixels = result.pixels[offset.slices].copy()
-    pixels[..., 3] = masks.product(pixels[..., 3], alpha[area.slices])
-    # A pixel that does not show has no colour to keep: empty tiles stay empty.
-    pixels[pixels[..., 3] == 0] = 0
+    pixels, area = layer_pixels(plan, result)
     surface = Surface(size, 4)
     surface.write(area, pixels)
     return surface
@@ -349,6 +373,15 @@ def _recipe(plan: EditPlan, result: EditResult) -> EditRecipe:
         models=result.models,
         notes=result.notes,
         options=dict(request.options),
+    )
+
+
+def _picture_below(state: DocumentState, layer_id: str) -> Pixels:
+    """The visible layers below one."""
+    below = state.layers[: state.layers.index(state.layer(layer_id))]
+    return flatten_layers(
+        ((lower, *state.layer_surfaces(lower)) for lower in below if lower.visible),
+        state.size.rect,
     )
 
 
