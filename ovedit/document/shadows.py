@@ -51,15 +51,27 @@ def find_attached(image: NDArray[np.uint8], mask: Coverage) -> Attached | None:
 
     image: (H, W, 3 or 4) uint8 sRGB. mask: (H, W) uint8.
     """
-    found = [each for each in (find_shadow(image, mask), find_reflection(image, mask)) if each]
-    return max(found, key=lambda each: each.score, default=None)
+    view = View.of(image, mask)
+    found = [] if view is None else [_shadow(view, mask), _reflection(view, mask)]
+    return max(filter(None, found), key=lambda each: each.score, default=None)
 
 
 def find_shadow(image: NDArray[np.uint8], mask: Coverage) -> Attached | None:
     """The cast shadow that touches the thing's lower part, with its soft edge; None if not sure."""
     view = View.of(image, mask)
-    if view is None:
-        return None
+    return None if view is None else _shadow(view, mask)
+
+
+def find_reflection(image: NDArray[np.uint8], mask: Coverage) -> Attached | None:
+    """The thing's mirror image on water or a floor below it; None if not sure."""
+    view = View.of(image, mask)
+    return None if view is None else _reflection(view, mask)
+
+
+# -- inside ----------------------------------------------------------------------------------------
+
+
+def _shadow(view: View, mask: Coverage) -> Attached | None:
     found = [shadow for ground in _Ground.around(view) if (shadow := ground.shadow()) is not None]
     if not found:
         return None
@@ -67,19 +79,12 @@ def find_shadow(image: NDArray[np.uint8], mask: Coverage) -> Attached | None:
     return Attached("shadow", view.back(coverage, mask), score)
 
 
-def find_reflection(image: NDArray[np.uint8], mask: Coverage) -> Attached | None:
-    """The thing's mirror image on water or a floor below it; None if not sure."""
-    view = View.of(image, mask)
-    if view is None:
+def _reflection(view: View, mask: Coverage) -> Attached | None:
+    found = mirrored(view)
+    if found is None:
         return None
-    reflection = mirrored(view)
-    if reflection is None:
-        return None
-    coverage, score = reflection
+    coverage, score = found
     return Attached("reflection", view.back(coverage, mask), score)
-
-
-# -- inside ----------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, eq=False)
