@@ -32,12 +32,14 @@ ARROWS: dict[str, set[str]] = {
     "": {"api"},
     "__main__": {"cli"},
     "app": {"ui", "service", "workflows", "io", "document", "runtime_check"} | ENGINE | SHARED,
-    "ui": {"service", "workflows", "io", "document"} | CONTRACT | SHARED,
+    "ui": {"service", "workflows", "batch", "io", "document"} | CONTRACT | SHARED,
     "service": CONTRACT | SHARED,
     # Without a command, the window opens; nothing of it is loaded before.
-    "cli": {"app", "workflows", "io", "document", "runtime_check"} | ENGINE | SHARED,
-    "api": {"workflows", "io", "document"} | ENGINE | SHARED,
+    "cli": {"app", "workflows", "batch", "io", "document", "runtime_check"} | ENGINE | SHARED,
+    "api": {"workflows", "batch", "io", "document"} | ENGINE | SHARED,
     "evaluation": {"workflows", "io", "document"} | ENGINE | SHARED,
+    # Recipes over folders: the workflows, and the files that they know nothing of.
+    "batch": {"workflows", "io", "document"} | CONTRACT | SHARED,
     "workflows": {"document"} | CONTRACT | SHARED,
     "io": {"document"} | SHARED,
     "document": SHARED,

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from ovedit.engine.protocols import EngineProvider
 
-COMMANDS = ("select", "remove", "replace", "restyle", "info", "models")
+COMMANDS = ("select", "remove", "replace", "restyle", "batch", "info", "models")
 """What the first word may be. Anything else is a file for the window."""
 
 FAILED, BAD_USE, INTERRUPTED = 1, 2, 130
@@ -83,6 +83,10 @@ def _run(arguments: Namespace, provider: EngineProvider | None) -> int:
         from ovedit.cli.models import run_models
 
         return run_models(arguments)
+    if command == "batch":
+        from ovedit.cli.batch import run_command
+
+        return run_command(arguments, provider)
     if command == "select":
         from ovedit.cli.select import run_select
 

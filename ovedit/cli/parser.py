@@ -22,6 +22,7 @@ _EXAMPLES = """examples:
   ovedit remove photo.jpg --prompt "person" -o without.png
   ovedit replace photo.jpg --prompt "wooden bench" --edit "metal bench" -o out.png
   ovedit restyle photo.jpg --prompt "sky" --edit "golden" -o out.ora
+  ovedit batch metal.toml photos -o out  the same to every photo of a folder
   ovedit models list                     better engines: what they cost, what is here
   ovedit photo.jpg                       open the window on a picture
 
@@ -51,6 +52,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_edit(commands, "remove", "remove what the phrase names")
     _add_edit(commands, "replace", "replace it with something else")
     _add_edit(commands, "restyle", "give it another colour or material")
+    _add_batch(commands)
     info = commands.add_parser(
         "info", help="show version, engines and where things are", allow_abbrev=False
     )
@@ -144,7 +146,30 @@ def _add_edit(commands: argparse._SubParsersAction, name: str, what: str) -> Non
         "--feather", type=_not_negative, metavar="PX", help="soften its edge over so many pixels"
     )
     _add_threshold(edit)
-    _add_engine(edit)
+    _add_engine(edit, edits=True)
+
+
+def _add_batch(commands: argparse._SubParsersAction) -> None:
+    batch = commands.add_parser(
+        "batch",
+        help="follow a recipe over a folder of photos",
+        description="Do what a recipe says to every photo of a folder. Originals are never written "
+        "over; what was found with too little confidence is held for review; run again, it goes on "
+        "where it stopped.",
+        epilog="exit codes: 0 all photos are done, 1 some are held for review or failed",
+        allow_abbrev=False,
+    )
+    batch.add_argument("recipe", metavar="RECIPE.toml", help="see README.md for how it looks")
+    batch.add_argument("folder", metavar="FOLDER", help="where the photos are")
+    batch.add_argument(
+        "--out", "-o", metavar="FOLDER", help="where results, review and report.html go"
+    )
+    batch.add_argument("--again", action="store_true", help="do what is through already once more")
+    batch.add_argument(
+        "--dry-run", action="store_true", help="only look for what it names, and write nothing"
+    )
+    batch.add_argument("--json", action="store_true", help="print what was done as JSON")
+    batch.add_argument("--quiet", "-q", action="store_true", help="no progress, no lines")
 
 
 def _add_image(parser: argparse.ArgumentParser) -> None:

@@ -34,9 +34,14 @@ class ProgressBar:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self.clear()
+
+    def clear(self) -> None:
+        """Take the bar away, for a line to be printed in its place; the next report draws it."""
         if self._on and self._drawn_at:
             self._stream.write("\r\x1b[K")
             self._stream.flush()
+            self._drawn_at = 0.0
 
     def stage(self, first: float, last: float) -> Progress:
         """A `Progress` for work that takes the bar from `first` to `last`, both in [0, 1]."""
