@@ -12,7 +12,7 @@ The same workflows as in the window do the work; every call is one undo step. Er
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from os import PathLike
 from pathlib import Path
 from typing import TypedDict, Unpack
@@ -22,49 +22,54 @@ from numpy.typing import NDArray
 
 from ovedit import settings as settings_file
 from ovedit.document import ClassMask, Document, coverage_of, masks
-from ovedit.engine.protocols import EngineProvider, Progress, silent
+from ovedit.engine.protocols import EngineInfo, EngineProvider, Progress, silent
 from ovedit.engine.requests import EditKind, Preset
 from ovedit.errors import NothingFoundError, UsageError
 from ovedit.geometry import Rect, Size
 from ovedit.io import documents
 from ovedit.workflows import edit, mask_ops, segment, threshold
-from ovedit.workflows.ask import ask, engine_named
+from ovedit.workflows.ask import ask, engine_named, engine_to_edit, engine_to_select
 from ovedit.workflows.coverage import write_changed
 
-__all__ = ["EditSettings", "Mask", "Picture", "open"]
+__all__ = ["EditSettings", "EngineChoices", "Mask", "Picture", "open"]
 
 Array = NDArray[np.uint8]
 
 
 def open(
     path: str | PathLike[str],
-    *,
-    engine: str | None = None,
-    preset: Preset | None = None,
-    options: Mapping[str, str] | None = None,
-    provider: EngineProvider | None = None,
-    progress: Progress = silent,
+    **choices: Unpack[EngineChoices],
 ) -> Picture:
-    """Open a picture or an OpenRaster project.
+    """Open a picture or an OpenRaster project; `choices` say who works on it how.
 
-    engine, preset, options: who selects and edits; None for what the settings file says.
-    provider: the engines to choose from, None for all that are installed.
-    progress: called with the fraction done, what is being done, and a preview if there is one.
     Raises `FileError` where the file cannot be read.
     """
     settings = settings_file.load()
     opened = documents.open_document(
         Path(path), max_pixels=settings.max_pixels, history_bytes=settings.history_bytes
     )
-    return Picture(
-        opened.document,
-        engine=engine,
-        preset=preset,
-        options=options,
-        provider=provider,
-        progress=progress,
-        exif=opened.exif,
-    )
+    return Picture(opened.document, exif=opened.exif, **choices)
+
+
+class EngineChoices(TypedDict, total=False):
+    """Who works on a picture, how, and who listens.
+
+    engine: does what it can of selecting and editing; None for the engines that the settings name.
+    select_engine: selects, in place of it.
+    preset: speed against quality, None for what the settings file says.
+    options: settings of `engine`, or without it of the one that edits, and of the one that selects
+    if that is the same. select_options: of the one that selects.
+    provider: the engines to choose from, None for all that are installed.
+    progress: called with the fraction done, what is being done, and a preview if there is one.
+    """
+
+    engine: str | None
+    select_engine: str | None
+    preset: Preset | None
+    options: Mapping[str, str] | None
+    select_options: Mapping[str, str] | None
+    provider: EngineProvider | None
+    progress: Progress
 
 
 class EditSettings(TypedDict, total=False):
@@ -85,21 +90,18 @@ class Picture:
     """A picture being edited: layers, masks and their history.
 
     document: the document underneath, for what this class does not offer.
-    The other arguments are those of `open`; exif: camera data to write into exported files.
+    choices: those of `open`; exif: camera data to write into exported files.
     """
 
     def __init__(
         self,
         document: Document,
         *,
-        engine: str | None = None,
-        preset: Preset | None = None,
-        options: Mapping[str, str] | None = None,
-        provider: EngineProvider | None = None,
-        progress: Progress = silent,
         exif: bytes = b"",
+        **choices: Unpack[EngineChoices],
     ) -> None:
         settings = settings_file.load()
+        provider = choices.get("provider")
         if provider is None:
             from ovedit.engine.registry import default_registry, default_runtime
 
@@ -107,10 +109,12 @@ class Picture:
         self.document = document
         self._settings = settings
         self._provider = provider
-        self._engine = engine or settings.engine
-        self._preset: Preset = preset or settings.preset
-        self._options = {**settings.engine_options.get(self._engine, {}), **(options or {})}
-        self._progress = progress
+        self._engine = choices.get("engine") or ""
+        self._select_engine = choices.get("select_engine") or ""
+        self._preset: Preset = choices.get("preset") or settings.preset
+        self._options = choices.get("options") or {}
+        self._select_options = choices.get("select_options") or {}
+        self._progress = choices.get("progress") or silent
         self._exif = exif
 
     @staticmethod
@@ -118,15 +122,11 @@ class Picture:
         pixels: Array,
         *,
         name: str = "picture",
-        engine: str | None = None,
-        preset: Preset | None = None,
-        options: Mapping[str, str] | None = None,
-        provider: EngineProvider | None = None,
-        progress: Progress = silent,
+        **choices: Unpack[EngineChoices],
     ) -> Picture:
         """A picture over pixels: (H, W, 4) or (H, W, 3) uint8, sRGB, copied.
 
-        name: of its layer; the other arguments are those of `open`. Raises `UsageError` for any
+        name: of its layer; `choices` are those of `open`. Raises `UsageError` for any
         other array.
         """
         if (
@@ -142,14 +142,7 @@ class Picture:
         full = np.full((*pixels.shape[:2], 4), 255, np.uint8)
         full[..., : pixels.shape[2]] = pixels
         document = Document.from_pixels(full, name)
-        return Picture(
-            document,
-            engine=engine,
-            preset=preset,
-            options=options,
-            provider=provider,
-            progress=progress,
-        )
+        return Picture(document, **choices)
 
     @property
     def size(self) -> Size:
@@ -174,15 +167,16 @@ class Picture:
         top_k: the most candidates per phrase; see `Mask.choose`.
         Raises `NothingFoundError` where a phrase is not found, and adds no mask then.
         """
+        engine = self._selector()
         request = segment.segment_request(
             self.document.state,
             phrases,
             preset=self._preset,
             top_k=top_k,
             threshold=threshold,
-            options=self._options,
+            options=self._options_of(engine) | dict(self._select_options),
         )
-        result = ask(self._provider, self._engine, request, self._progress)
+        result = ask(self._provider, engine.name, request, self._progress)
         missing = [answer for answer in result.answers if not answer.found]
         if missing:
             said = [
@@ -200,25 +194,43 @@ class Picture:
         full = coverage.astype(np.uint8) * 255 if coverage.dtype == bool else coverage.copy()
         return Mask(self.document, mask_ops.add_mask(self.document, full, label=label))
 
-    def remove(self, mask: Mask | Iterable[Mask], **settings: Unpack[EditSettings]) -> Picture:
+    def remove(
+        self,
+        mask: Mask | Iterable[Mask],
+        *,
+        model: str | PathLike[str] | None = None,
+        **settings: Unpack[EditSettings],
+    ) -> Picture:
         """Remove what the mask covers, as a new layer; returns the picture itself.
 
+        model: what paints: an id of the catalogue, or a folder or file of your own, which is added
+        to it; None for the engine's choice.
         settings: see `EditSettings`. Raises `EngineError` where the engine cannot do it, and
         `UsageError` for values that make no sense; then nothing is changed.
         """
-        return self._edit(EditKind.REMOVE, mask, "", settings)
+        return self._edit(EditKind.REMOVE, mask, "", model, settings)
 
     def replace(
-        self, mask: Mask | Iterable[Mask], prompt: str, **settings: Unpack[EditSettings]
+        self,
+        mask: Mask | Iterable[Mask],
+        prompt: str,
+        *,
+        model: str | PathLike[str] | None = None,
+        **settings: Unpack[EditSettings],
     ) -> Picture:
         """Put what the prompt names in place of what the mask covers. See `remove`."""
-        return self._edit(EditKind.REPLACE, mask, prompt, settings)
+        return self._edit(EditKind.REPLACE, mask, prompt, model, settings)
 
     def restyle(
-        self, mask: Mask | Iterable[Mask], prompt: str, **settings: Unpack[EditSettings]
+        self,
+        mask: Mask | Iterable[Mask],
+        prompt: str,
+        *,
+        model: str | PathLike[str] | None = None,
+        **settings: Unpack[EditSettings],
     ) -> Picture:
         """Give what the mask covers another colour or material. See `remove`."""
-        return self._edit(EditKind.RESTYLE, mask, prompt, settings)
+        return self._edit(EditKind.RESTYLE, mask, prompt, model, settings)
 
     def undo(self) -> Picture:
         """Take the last call back. Raises `DocumentError` where there is none."""
@@ -243,24 +255,60 @@ class Picture:
         return target
 
     def _edit(
-        self, kind: EditKind, mask: Mask | Iterable[Mask], prompt: str, settings: EditSettings
+        self,
+        kind: EditKind,
+        mask: Mask | Iterable[Mask],
+        prompt: str,
+        model: str | PathLike[str] | None,
+        settings: EditSettings,
     ) -> Picture:
         chosen = [mask] if isinstance(mask, Mask) else list(mask)
         if not chosen:
             raise UsageError("There is no mask to edit.", "Select something first.")
+        engine, own = self._editor(kind, model)
         plan = edit.plan_edit(
             self.document.state,
             [each.id for each in chosen],
             kind,
-            engine_named(self._provider, self._engine),
+            engine,
             prompt=prompt,
             preset=self._preset,
-            options=self._options,
+            options=self._options_of(engine) | own,
             **settings,
         )
-        result = ask(self._provider, self._engine, plan.request, self._progress)
+        result = ask(self._provider, engine.name, plan.request, self._progress)
         edit.apply_edit(self.document, plan, result)
         return self
+
+    def _selector(self) -> EngineInfo:
+        engines = self._provider.engines()
+        named = self._select_engine or self._able(lambda info: info.selects)
+        return engine_to_select(engines, self._settings.select_engine, named=named)
+
+    def _editor(
+        self, kind: EditKind, model: str | PathLike[str] | None
+    ) -> tuple[EngineInfo, dict[str, str]]:
+        """Who edits, and the options that name the model."""
+        engines, preferred = self._provider.engines(), self._settings.edit_engine
+        named = self._able(lambda info: bool(info.edits))
+        if model is None:
+            return engine_to_edit(engines, preferred, kind, named=named), {}
+        from ovedit.engine.models.library import LocalLibrary
+
+        found, _ = LocalLibrary(offline=self._settings.offline).resolve(str(model))
+        info = engine_to_edit(engines, preferred, kind, task=found.task, named=named)
+        return info, {"model": found.id}
+
+    def _able(self, can: Callable[[EngineInfo], bool]) -> str:
+        """The engine that was asked for, if it can do this; else empty."""
+        if not self._engine:
+            return ""
+        return self._engine if can(engine_named(self._provider, self._engine)) else ""
+
+    def _options_of(self, engine: EngineInfo) -> dict[str, str]:
+        """The engine's options: those of the settings, and those given if they are for it."""
+        given = self._options if engine.name == (self._engine or self._settings.edit_engine) else {}
+        return {**self._settings.engine_options.get(engine.name, {}), **given}
 
     def __repr__(self) -> str:
         layers = ", ".join(layer.name for layer in self.document.layers)

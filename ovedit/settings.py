@@ -42,7 +42,8 @@ class Settings:
     reduced_motion: no animation.
     history_bytes: memory for undo; the oldest steps go when it is full.
     max_pixels: pictures with more are refused (decompression bombs).
-    engine: name of the engine asked first.
+    select_engine, edit_engine: names of the engines asked first, to find what phrases and clicks
+        mean and to change what was found. A file of older versions has one `engine` for both.
     preset: speed against quality.
     autosave_seconds: time between autosaves, 0 for none.
     jpeg_quality, webp_quality: 1 to 100, offered when exporting.
@@ -61,7 +62,8 @@ class Settings:
     reduced_motion: bool = False
     history_bytes: int = _within(1_000_000_000, 16_000_000, 2**40)
     max_pixels: int = _within(256_000_000, 1_000_000, 2**31 - 1)
-    engine: str = "basic"
+    select_engine: str = "basic"
+    edit_engine: str = "basic"
     preset: Literal["fast", "balanced", "quality"] = "balanced"
     autosave_seconds: int = _within(60, 0, 86_400)
     jpeg_quality: int = _within(92, 1, 100)
@@ -135,6 +137,7 @@ def load(path: Path | None = None) -> Settings:
             f"The settings file {path} is not valid TOML: {error}.", _correct(path)
         ) from error
     hints = _types()
+    values = _with_roles(values, source=str(path))
     known = {
         name: _check(name, _read(name, value), hints[name], source=str(path))
         for name, value in values.items()
@@ -182,6 +185,15 @@ def _folder(standard: Callable[..., Path], part: str) -> Path:
 def _types() -> dict[str, Any]:
     hints = get_type_hints(Settings)
     return {item.name: hints[item.name] for item in fields(Settings) if item.name != "unknown"}
+
+
+def _with_roles(values: dict[str, Any], *, source: str) -> dict[str, Any]:
+    """The values with the one engine of older files, if there is one, in both its roles."""
+    if "engine" not in values:
+        return values
+    rest = {name: value for name, value in values.items() if name != "engine"}
+    engine = _check("engine", values["engine"], str, source=source)
+    return {"select_engine": engine, "edit_engine": engine} | rest
 
 
 def _read(name: str, value: Any) -> Any:

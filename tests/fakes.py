@@ -219,9 +219,9 @@ def nothing_found(phrase: str, request: SegmentRequest) -> PhraseAnswer:
 class FakeEngine:
     """An `EngineProvider` that answers at once and remembers what it was asked.
 
-    infos: what it says there is; the first one answers. find: the answer to a phrase.
+    infos: what it says there is; those that are available answer. find: the answer to a phrase.
     at_points: the answer to clicks. colour: of what edits paint. fails: what edits raise instead,
-    by prompt; "*" for all others.
+    by prompt; "*" for all others. named: the engine of each request in `asked`.
     """
 
     infos: Sequence[EngineInfo] = (EngineInfo("fake", "Fake", True, frozenset(EditKind)),)
@@ -230,6 +230,7 @@ class FakeEngine:
     colour: tuple[int, int, int] = (255, 0, 0)
     fails: dict[str, BaseException] = field(default_factory=dict)
     asked: list[Request] = field(default_factory=list)
+    named: list[str] = field(default_factory=list)
 
     def engines(self) -> Sequence[EngineInfo]:
         return self.infos
@@ -245,10 +246,11 @@ class FakeEngine:
     def answer(
         self, engine: str, request: Request, progress: Progress, cancel: CancelToken
     ) -> Result:
-        if engine != self.infos[0].name:
+        if engine not in {info.name for info in self.infos if info.available}:
             raise EngineMissingError(f"There is no engine {engine!r}.", "Use another.")
         cancel.check()
         self.asked.append(request)
+        self.named.append(engine)
         progress(0.5, "Half way")
         if isinstance(request, SegmentRequest):
             answers = tuple(self.find(phrase, request) for phrase in request.phrases)

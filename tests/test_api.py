@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 import ovedit
+from ovedit import settings
 from ovedit.engine.protocols import EngineInfo
 from ovedit.engine.requests import (
     EditKind,
@@ -200,3 +201,33 @@ def test_importing_the_package_loads_nothing_heavy() -> None:
 def test_there_is_nothing_else_in_the_package() -> None:
     with pytest.raises(AttributeError, match="no attribute 'close'"):
         _ = ovedit.close
+
+
+PICKER = EngineInfo("picker", "Picker", True)
+PAINTER = EngineInfo("painter", "Painter", False, frozenset({EditKind.REPLACE}))
+
+
+def test_who_selects_and_who_edits_are_chosen_apart(pixels) -> None:
+    basic = EngineInfo("basic", "Fake", True, frozenset(EditKind))
+    engine = FakeEngine((basic, PICKER, PAINTER), find)
+
+    def worked(**choices) -> list[str]:
+        engine.named.clear()
+        picture = ovedit.Picture.from_array(pixels, provider=engine, **choices)
+        picture.replace(picture.select("wooden bench")[0], "metal bench")
+        return list(engine.named)
+
+    assert worked() == ["basic", "basic"]
+    assert worked(engine="painter") == ["basic", "painter"]
+    assert worked(engine="picker") == ["picker", "basic"]
+    assert worked(engine="painter", select_engine="picker") == ["picker", "painter"]
+    settings.save(settings.Settings(select_engine="picker", edit_engine="painter"))
+    assert worked() == ["picker", "painter"]
+    assert worked(options={"steps": "4"}, select_options={"method": "sclip"}) == [
+        "picker",
+        "painter",
+    ]
+    asked, edited = engine.asked[-2:]
+    assert asked.options == {"method": "sclip"} and edited.options == {"steps": "4"}
+    with pytest.raises(CannotDoError, match='"painter" cannot select'):
+        worked(select_engine="painter")

@@ -29,7 +29,8 @@ any_settings = st.builds(
     reduced_motion=st.booleans(),
     history_bytes=st.integers(16_000_000, 2**40),
     max_pixels=st.integers(1_000_000, 2**31 - 1),
-    engine=texts,
+    select_engine=texts,
+    edit_engine=texts,
     preset=st.sampled_from(["fast", "balanced", "quality"]),
     autosave_seconds=st.integers(0, 86_400),
     jpeg_quality=st.integers(1, 100),
@@ -55,7 +56,27 @@ def test_without_a_file_the_defaults_hold() -> None:
     assert values == Settings()
     assert values.theme == "system"
     assert values.history_bytes == 1_000_000_000
-    assert values.engine == "basic"
+    assert (values.select_engine, values.edit_engine) == ("basic", "basic")
+
+
+@pytest.mark.parametrize(
+    ("text", "engines"),
+    [
+        ('engine = "sam3"', ("sam3", "sam3")),
+        ('engine = "sam3"\nedit_engine = "diffusers"', ("sam3", "diffusers")),
+        ('select_engine = "sam3"', ("sam3", "basic")),
+    ],
+)
+def test_the_one_engine_of_older_files_has_both_roles(
+    tmp_path: Path, text: str, engines: tuple[str, str]
+) -> None:
+    path = tmp_path / "settings.toml"
+    path.write_text(text)
+    values = load(path)
+    assert (values.select_engine, values.edit_engine) == engines
+    save(values, path)
+    assert "\nengine" not in f"\n{path.read_text()}"
+    assert load(path) == values
 
 
 def test_the_environment_moves_every_folder(_own_folders: Path) -> None:
@@ -84,6 +105,8 @@ def test_without_it_the_system_says_where(monkeypatch: pytest.MonkeyPatch) -> No
         ("history_bytes = -1", "history_bytes", "-1"),
         ("reduced_motion = 1", "reduced_motion", "1"),
         ("engine = 3", "engine", "3"),
+        ("select_engine = 3", "select_engine", "3"),
+        ("edit_engine = true", "edit_engine", "True"),
         ("recent_files = [1]", "recent_files", "[1]"),
         ('recent_files = "a.png"', "recent_files", "'a.png'"),
         ("engine_options = 3", "engine_options", "3"),

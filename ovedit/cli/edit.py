@@ -6,6 +6,7 @@ import json
 from argparse import Namespace
 from pathlib import Path
 
+from ovedit.cli.engines import Chosen, to_edit, to_select_for
 from ovedit.cli.progress import ProgressBar
 from ovedit.cli.select import find, hint
 from ovedit.cli.session import Session, open_session, target
@@ -15,7 +16,7 @@ from ovedit.engine.requests import EditKind
 from ovedit.errors import NothingFoundError, UsageError
 from ovedit.io import masks as mask_files
 from ovedit.workflows import edit, mask_ops, segment, shadow
-from ovedit.workflows.ask import ask, engine_named
+from ovedit.workflows.ask import ask
 from ovedit.workflows.coverage import quoted
 
 
@@ -28,14 +29,15 @@ def run_edit(arguments: Namespace, provider: EngineProvider | None) -> int:
         raise UsageError("Neither --prompt nor --mask says what to change.", "Give one of them.")
     out = target(arguments.out)
     session = open_session(arguments, provider)
-    mask_ids = _masks(session, arguments)
+    editor = to_edit(session, arguments)
+    mask_ids = _masks(session, arguments, editor)
     if getattr(arguments, "shadow", False):
         mask_ids = _with_shadow(session, mask_ids)
     plan = edit.plan_edit(
         session.document.state,
         mask_ids,
         EditKind(arguments.command),
-        engine_named(session.provider, session.engine),
+        editor.info,
         prompt=getattr(arguments, "edit", ""),
         phrase=(arguments.prompt or "") if arguments.mask else None,
         negative_prompt=getattr(arguments, "negative", ""),
@@ -43,10 +45,10 @@ def run_edit(arguments: Namespace, provider: EngineProvider | None) -> int:
         preset=session.preset,
         grow=arguments.grow,
         feather=arguments.feather,
-        options=session.options,
+        options=editor.options,
     )
     with ProgressBar(quiet=session.quiet) as bar:
-        result = ask(session.provider, session.engine, plan.request, bar.stage(0, 1))
+        result = ask(session.provider, editor.name, plan.request, bar.stage(0, 1))
     layer_id = edit.apply_edit(session.document, plan, result)
     session.save(out)
     session.note(result.notes)
@@ -75,13 +77,14 @@ def run_edit(arguments: Namespace, provider: EngineProvider | None) -> int:
     return 0
 
 
-def _masks(session: Session, arguments: Namespace) -> tuple[str, ...]:
+def _masks(session: Session, arguments: Namespace, editor: Chosen) -> tuple[str, ...]:
     """The masks to edit, put into the document: from the file, or from the phrases."""
     if arguments.mask:
         path = Path(arguments.mask)
         coverage = mask_files.read_mask(path, session.document.size)
         return (mask_ops.add_mask(session.document, coverage, label=path.stem),)
-    outcome = find(session, arguments, top_k=1)
+    selector = to_select_for(session, arguments, editor)
+    outcome = find(session, arguments, selector, top_k=1)
     missing = [phrase for phrase in outcome.phrases if not phrase.found]
     if missing:
         raise NothingFoundError(

@@ -185,9 +185,22 @@ def _add_threshold(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _add_engine(parser: argparse.ArgumentParser) -> None:
+def _add_engine(parser: argparse.ArgumentParser, *, edits: bool = False) -> None:
+    """Who works and how; `edits`: who edits, and beside it who selects."""
     group = parser.add_argument_group("engine")
-    group.add_argument("--engine", metavar="NAME", help="see ovedit info; default: your settings'")
+    does = "who edits, and selects too if it can" if edits else "who selects"
+    group.add_argument(
+        "--engine", metavar="NAME", help=f"{does}; see ovedit info; default: your settings'"
+    )
+    if edits:
+        group.add_argument(
+            "--model",
+            metavar="MODEL",
+            help="what paints: an id of ovedit models list, or a folder or file of your own",
+        )
+        group.add_argument(
+            "--select-engine", metavar="NAME", help="who answers --prompt; default: your settings'"
+        )
     group.add_argument("--preset", choices=PRESETS, help="speed against quality")
     group.add_argument(
         "--set",
@@ -198,14 +211,24 @@ def _add_engine(parser: argparse.ArgumentParser) -> None:
         metavar="KEY=VALUE",
         help="a setting of the engine; may be given several times",
     )
+    if edits:
+        group.add_argument(
+            "--select-set",
+            dest="select_options",
+            action="append",
+            default=[],
+            type=_key_value,
+            metavar="KEY=VALUE",
+            help="a setting of the engine that answers --prompt",
+        )
     for name, what in SHORTCUTS.items():
         group.add_argument(
             f"--{name}",
-            dest="options",
+            dest="select_options" if edits else "options",
             action="append",
             type=partial(_setting, name),
             metavar=name.upper(),
-            help=f"{what}; the same as --set {name}=...",
+            help=f"{what}; the same as --{'select-' if edits else ''}set {name}=...",
         )
     group.add_argument("--quiet", "-q", action="store_true", help="no progress, no notes")
 

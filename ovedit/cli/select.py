@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from ovedit.cli.engines import Chosen, to_select
 from ovedit.cli.overlay import Drawn, draw_overlay
 from ovedit.cli.progress import ProgressBar
 from ovedit.cli.session import Session, open_session, target
@@ -34,7 +35,8 @@ def run_select(arguments: Namespace, provider: EngineProvider | None) -> int:
     out = target(arguments.out, suffixes=_MASK_FILES) if arguments.out else None
     overlay = target(arguments.overlay, suffixes=_OVERLAYS) if arguments.overlay else None
     session = open_session(arguments, provider)
-    outcome = find(session, arguments, top_k=arguments.top_k)
+    selector = to_select(session, arguments)
+    outcome = find(session, arguments, selector, top_k=arguments.top_k)
     found = [session.document.state.mask(mask_id) for mask_id in outcome.mask_ids]
     written: dict[str, Path] = {}
     if found and out is not None:
@@ -53,7 +55,9 @@ def run_select(arguments: Namespace, provider: EngineProvider | None) -> int:
     return 0
 
 
-def find(session: Session, arguments: Namespace, *, top_k: int) -> segment.SegmentOutcome:
+def find(
+    session: Session, arguments: Namespace, selector: Chosen, *, top_k: int
+) -> segment.SegmentOutcome:
     """Ask the engine for the phrases and add what was found to the document."""
     request = segment.segment_request(
         session.document.state,
@@ -61,10 +65,10 @@ def find(session: Session, arguments: Namespace, *, top_k: int) -> segment.Segme
         preset=session.preset,
         top_k=top_k,
         threshold=arguments.threshold,
-        options=session.options,
+        options=selector.options,
     )
     with ProgressBar(quiet=session.quiet) as bar:
-        result = ask(session.provider, session.engine, request, bar.stage(0, 1))
+        result = ask(session.provider, selector.name, request, bar.stage(0, 1))
     return segment.apply_segmentation(session.document, result)
 
 

@@ -1,10 +1,10 @@
-"""What all commands on a picture share: settings, the open document, the engine, the files."""
+"""What all commands on a picture share: settings, the open document, the engines, the files."""
 
 from __future__ import annotations
 
 import sys
 from argparse import Namespace
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from ovedit.settings import Settings
 
 @dataclass(frozen=True, eq=False)
 class Session:
-    """A picture that was opened for a command, and who works on it.
+    """A picture that was opened for a command, and who may work on it.
 
     exif: the camera data of the file, to be written again.
     """
@@ -29,9 +29,7 @@ class Session:
     exif: bytes
     settings: Settings
     provider: EngineProvider
-    engine: str
     preset: Preset
-    options: Mapping[str, str]
     quiet: bool
 
     def note(self, sentences: Iterable[str]) -> None:
@@ -46,7 +44,7 @@ class Session:
 
 
 def open_session(arguments: Namespace, provider: EngineProvider | None) -> Session:
-    """Open the picture named and choose the engine: as told, else as in the settings file.
+    """Open the picture named, with the engines there are.
 
     Raises `FileError` where the picture cannot be read, `SettingsError` where the settings cannot.
     """
@@ -55,7 +53,6 @@ def open_session(arguments: Namespace, provider: EngineProvider | None) -> Sessi
         from ovedit.engine.registry import default_registry, default_runtime
 
         provider = default_registry(default_runtime(settings))
-    engine = arguments.engine or settings.engine
     opened = documents.open_document(
         Path(arguments.image),
         max_pixels=settings.max_pixels,
@@ -66,9 +63,7 @@ def open_session(arguments: Namespace, provider: EngineProvider | None) -> Sessi
         opened.exif,
         settings,
         provider,
-        engine,
         arguments.preset or settings.preset,
-        {**settings.engine_options.get(engine, {}), **dict(arguments.options)},
         arguments.quiet,
     )
     session.note(opened.notes)

@@ -51,24 +51,27 @@ class Assistant(QObject):
 
     @property
     def engine(self) -> EngineInfo:
-        """The engine in use. Little more than its name is known until the service has listed it."""
-        wanted = self._session.settings.engine
-        unknown = EngineInfo(wanted, wanted, selects=True)
-        return next((info for info in self.engines if info.name == wanted), unknown)
+        """The engine chosen to select. Little more than its name is known until all are listed."""
+        return self._info(self._session.settings.select_engine)
 
     @property
     def selector(self) -> EngineInfo:
-        """The engine that answers phrases and clicks: the one in use, if it can."""
-        return self._able(lambda info: info.selects)
+        """The engine that answers phrases and clicks: the one chosen for it, if it can."""
+        return self._able(self.engine, lambda info: info.selects)
 
     def editor(self, kind: EditKind) -> EngineInfo:
-        """The engine that does a kind of edit: the one in use, if it can."""
-        return self._able(lambda info: kind in info.edits)
+        """The engine that does a kind of edit: the one chosen for edits, if it can."""
+        chosen = self._info(self._session.settings.edit_engine)
+        return self._able(chosen, lambda info: kind in info.edits)
 
-    def _able(self, can: Callable[[EngineInfo], bool]) -> EngineInfo:
-        """The engine in use, or the first one here that can do what it cannot, if there is one."""
+    def _info(self, name: str) -> EngineInfo:
+        unknown = EngineInfo(name, name, selects=True)
+        return next((info for info in self.engines if info.name == name), unknown)
+
+    def _able(self, chosen: EngineInfo, can: Callable[[EngineInfo], bool]) -> EngineInfo:
+        """The engine chosen, or the first one here that can do what it cannot, if there is one."""
         here = [info for info in self.engines if info.available]
-        return next(filter(can, (self.engine, *here)), self.engine)
+        return next(filter(can, (chosen, *here)), chosen)
 
     # -- asking ----------------------------------------------------------------------------------
 

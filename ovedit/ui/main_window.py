@@ -334,7 +334,8 @@ class MainWindow(QMainWindow):
         )
 
     def _use_engine(self, name: str) -> None:
-        self.session.change_settings(self.session.settings.changed(engine=name))
+        both = self.session.settings.changed(select_engine=name, edit_engine=name)
+        self.session.change_settings(both)
 
     def _use_preset(self, name: str) -> None:
         self.session.change_settings(self.session.settings.changed(preset=name))

@@ -20,10 +20,13 @@ from ovedit import settings
 from ovedit.cli import COMMANDS, main, parser
 from ovedit.cli.progress import ProgressBar
 from ovedit.document import overlay_colour
-from ovedit.engine.requests import PRESETS, EditRequest, SegmentRequest
+from ovedit.engine.protocols import EngineInfo
+from ovedit.engine.requests import PRESETS, EditKind, EditRequest, SegmentRequest
 from ovedit.errors import CannotDoError
 from ovedit.geometry import Rect
+from tests.cli.conftest import ENGINES, find
 from tests.document.scenes import shadowed
+from tests.fakes import FakeEngine
 
 ROOT = Path(__file__).parents[2]
 
@@ -164,6 +167,41 @@ def test_an_edit_hands_its_options_to_the_engine(photo, engine, tmp_path) -> Non
     assert (request.seed, request.negative_prompt, request.preset) == (7, "rust", "quality")
     assert request.options == {"steps": "4"}
     assert (request.alpha > 0).sum() > 800 and set(np.unique(request.alpha)) == {0, 255}
+
+
+def test_selecting_and_editing_are_two_roles(photo, tmp_path) -> None:
+    both = EngineInfo("basic", "Fake", True, frozenset(EditKind))
+    picker = EngineInfo("picker", "Picker", True)
+    painter = EngineInfo("painter", "Painter", False, frozenset(EditKind))
+    engine = FakeEngine((both, picker, painter), find)
+
+    def worked(*words: str) -> list[str]:
+        engine.named.clear()
+        arguments = ["replace", str(photo), "-p", "bench", "-e", "stool", "-o", f"{tmp_path}/o.png"]
+        assert main([*arguments, *words], provider=engine) == 0
+        return list(engine.named)
+
+    assert worked() == ["basic", "basic"]
+    assert worked("--engine", "painter") == ["basic", "painter"]
+    assert worked("--engine", "painter", "--select-engine", "picker") == ["picker", "painter"]
+    settings.save(settings.Settings(select_engine="picker", edit_engine="painter"))
+    assert worked() == ["picker", "painter"]
+    assert worked("--engine", "basic") == ["basic", "basic"], "one that can do both does"
+    given = ["--set", "steps=4", "--method", "sclip", "--select-set", "crop=32"]
+    assert worked("--engine", "painter", *given) == ["picker", "painter"]
+    asked, edited = engine.asked[-2:]
+    assert asked.options == {"method": "sclip", "crop": "32"} and edited.options == {"steps": "4"}
+
+
+def test_an_engine_for_the_other_role_is_refused(photo, engine, tmp_path, capsys) -> None:
+    engine = FakeEngine((*ENGINES, EngineInfo("picker", "Picker", True)), find)
+    arguments = ["remove", str(photo), "-p", "bench", "-o", f"{tmp_path}/o.png"]
+    assert main([*arguments, "--engine", "picker"], provider=engine) == 1
+    assert 'The engine "picker" cannot remove. Able are: basic.' in one_line(capsys)
+    assert main([*arguments, "--model", "sd15-inpainting"], provider=engine) == 1
+    assert "cannot remove with a model of your choice" in one_line(capsys)
+    assert main([*arguments, "--model", "sd15-inpaint"], provider=engine) == 1
+    assert "Did you mean sd15-inpainting" in one_line(capsys)
 
 
 def test_the_settings_file_says_what_is_usual(photo, engine, tmp_path) -> None:

@@ -41,9 +41,11 @@ def make_window(qtbot: QtBot, dark: Theme) -> Iterator[MakeWindow]:
     def make(
         provider: FakeProvider | None = None,
         library: ScriptedLibrary | None = None,
+        engine: str = "fake",
         **settings: object,
     ) -> MainWindow:
-        session = Session(Settings(engine="fake").changed(**settings))
+        both = Settings(select_engine=engine, edit_engine=engine)
+        session = Session(both.changed(**settings))
         runtime = LazyRuntime(library or ScriptedLibrary("tiny", "large"))
         service = ModelService(provider or FakeProvider())
         window = MainWindow(session, service, DownloadService(runtime.library), runtime)

@@ -430,7 +430,7 @@ def test_preferences_change_the_settings(window: MainWindow, monkeypatch: Monkey
     kept = settings.load()
     assert kept == window.session.settings
     assert (kept.reduced_motion, kept.offline, kept.device) == (True, True, "cpu")
-    assert window.session.settings.engine == "fake"
+    assert (kept.select_engine, kept.edit_engine) == ("fake", "fake")
 
 
 # -- image, selection, masks -----------------------------------------------------------------------

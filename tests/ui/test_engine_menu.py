@@ -16,7 +16,7 @@ from tests.ui.conftest import MakeWindow, picture
 
 LEFT = Qt.MouseButton.LeftButton
 OTHER = EngineInfo("other", "Other", selects=True, models=("tiny",), needs="Tiny", available=False)
-EDITOR = EngineInfo("editor", "Editor", selects=False, edits=frozenset({EditKind.REMOVE}))
+PICKER = EngineInfo("picker", "Picker", selects=True)
 
 
 def entry(menu: EngineMenu, text: str) -> QAction:
@@ -28,16 +28,16 @@ def marked(menu: EngineMenu) -> list[str]:
 
 
 def test_engine_and_preset_in_use_are_marked_and_chosen(make_window: MakeWindow) -> None:
-    window = make_window(FakeProvider(others=(EDITOR,)))
+    window = make_window(FakeProvider(others=(PICKER,)))
     menu = window.options_bar.engine_menu
     assert window.prompt.engine_button.menu() is menu, "the same beside the phrase"
     assert marked(menu) == ["Fake", "Balanced"]
     entry(menu, "Quality").trigger()
     assert window.session.settings.preset == "quality"
-    entry(menu, "Editor").trigger()
-    assert window.session.settings.edit_engine == "editor"
-    assert marked(menu) == ["Editor", "Quality"]
-    assert window.options_bar.engine.text() == "Engine: Editor · quality"
+    entry(menu, "Picker").trigger()
+    assert window.assistant.engine == PICKER
+    assert marked(menu) == ["Picker", "Quality"]
+    assert window.options_bar.engine.text() == "Engine: Picker · quality"
 
 
 def test_what_is_not_here_leads_to_its_model(qtbot: QtBot) -> None:
@@ -94,13 +94,12 @@ def test_a_preset_that_lacks_models_offers_them_and_the_smallest_preset(
     assert window.prompt.phrase.hasFocus()
 
 
-def test_an_edit_goes_to_an_engine_that_does_it(make_window: MakeWindow, qtbot: QtBot) -> None:
-    provider = FakeProvider(others=(EngineInfo("picker", "Picker", selects=True),))
-    window = make_window(provider, engine="picker")
-    assert window.assistant.selector.name == "picker"
-    assert window.assistant.editor(EditKind.REMOVE).name == "fake"
-    window.session.change_settings(window.session.settings.changed(select_engine="fake"))
+def test_an_edit_goes_to_an_engine_that_does_it(make_window: MakeWindow) -> None:
+    window = make_window(FakeProvider(others=(PICKER,)))
     assert window.assistant.selector.name == "fake"
+    entry(window.options_bar.engine_menu, "Picker").trigger()
+    assert window.assistant.selector == PICKER
+    assert window.assistant.editor(EditKind.REMOVE).name == "fake"
 
 
 def test_the_candidates_of_the_mask_in_hand_are_shown_with_the_reason(
@@ -108,7 +107,8 @@ def test_the_candidates_of_the_mask_in_hand_are_shown_with_the_reason(
 ) -> None:
     from ovedit.engine.registry import default_registry
 
-    window = make_window(default_registry(), engine="basic")  # type: ignore[arg-type]
+    window = make_window(default_registry())  # type: ignore[arg-type]
+    entry(window.options_bar.engine_menu, "Basic").trigger()
     window.session.show_pixels(picture(), "picture")
     document = window.session.document
     assert document is not None

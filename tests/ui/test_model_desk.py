@@ -81,10 +81,10 @@ def test_an_engine_whose_model_is_not_here_leads_to_it(
     menu = window.options_bar.engine.menu()
     action = next(a for a in menu.actions() if a.text().startswith("Masker"))
     assert action.text() == "Masker (get Tiny (20 bytes))"
-    before = window.session.settings.engine
+    before = window.session.settings
     action.trigger()
     qtbot.waitUntil(lambda: dialog_of(window).detail.model_id == "large")
-    assert window.session.settings.engine == before, "nothing that cannot answer is chosen"
+    assert window.session.settings == before, "nothing that cannot answer is chosen"
 
 
 def test_a_missing_engine_is_told_and_the_built_in_one_only_offered(
@@ -155,7 +155,7 @@ def memory() -> ScriptedMemory:
 
 def window_on(memory: ScriptedMemory, qtbot: QtBot) -> MainWindow:
     downloads = DownloadService(ScriptedLibrary("tiny", "large"))
-    session = Session(Settings(engine="fake"))
+    session = Session(Settings(select_engine="fake", edit_engine="fake"))
     window = MainWindow(session, ModelService(FakeProvider()), downloads, memory)
     qtbot.addWidget(window, before_close_func=lambda w: w.session.close())
     window.resize(1200, 800)

@@ -147,6 +147,10 @@ class LocalLibrary:
         but of a kind that we load becomes an entry of its own. Raises `ModelError` where the folder
         holds no model, several, or not all files of the one named.
         """
+        return self._add(folder, id)[0]
+
+    def _add(self, folder: Path, id: str = "") -> tuple[Model, bool]:
+        """Do `add`, and say whether the folder was not remembered before."""
         from ovedit.engine.models import recognise
 
         folder = folder.expanduser().absolute()
@@ -162,7 +166,19 @@ class LocalLibrary:
                 new = [] if model in catalogue.models else [model]
                 folders = {model.id: [place, *known]}
                 save_own(self._own_path(), models=new, folders=folders)
-        return self.model(model.id)
+        return self.model(model.id), place not in known
+
+    def resolve(self, name: str) -> tuple[Model, bool]:
+        """The model that a person names, and whether it was added for that.
+
+        name: an id, or else a folder or file of theirs, added as by `add` unless it was before.
+        Raises `ModelError` where it is neither.
+        """
+        place = Path(name).expanduser()
+        known = any(model.id == name for model in self.models())
+        if not known and (place.name != name or place.exists()):
+            return self._add(place)
+        return self.model(name), False
 
     def download_folder(self) -> Path:
         """Where downloads go: the hub's cache."""

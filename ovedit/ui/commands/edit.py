@@ -164,8 +164,10 @@ def preferences(c: Context) -> None:
         **{name: getattr(now, name) for name in shown},
         history_mb=round(now.history_bytes / 1_000_000),
     )
-    engines = [(info.name, info.title) for info in c.window.assistant.engines]
-    dialog = PreferencesDialog(before, engines, parent=c.window)
+    engines = c.window.assistant.engines
+    selectors = [(info.name, info.title) for info in engines if info.selects]
+    editors = [(info.name, info.title) for info in engines if info.edits]
+    dialog = PreferencesDialog(before, selectors, editors, parent=c.window)
     dialog.theme_previewed.connect(c.window.use_theme)
     if dialog.exec():
         chosen = dialog.preferences

@@ -1,4 +1,4 @@
-"""Preferences: theme, undo memory, autosave, engine and preset, where models run."""
+"""Preferences: theme, undo memory, autosave, engines and preset, where models run."""
 
 from __future__ import annotations
 
@@ -43,10 +43,14 @@ _MODEL_MEMORY = (
 )
 
 
+_BUILT_IN = (("basic", "Basic (built in)"),)
+
+
 @dataclass(frozen=True)
 class Preferences:
     """What the dialog asks. history_mb is in millions of bytes; autosave_seconds 0 means off;
-    overlay_opacity is in [0, 1]; engine is an engine's name; model_memory is in bytes, 0 automatic.
+    overlay_opacity is in [0, 1]; select_engine, edit_engine are names; model_memory is in bytes,
+    0 automatic.
     """
 
     theme: ThemeChoice = "system"
@@ -54,7 +58,8 @@ class Preferences:
     overlay_opacity: float = 0.35
     history_mb: int = 1000
     autosave_seconds: int = 60
-    engine: str = "basic"
+    select_engine: str = "basic"
+    edit_engine: str = "basic"
     preset: str = "balanced"
     device: Device = "auto"
     model_memory: int = 0
@@ -72,10 +77,11 @@ class PreferencesDialog(FormDialog):
     def __init__(
         self,
         preferences: Preferences,
-        engines: Sequence[tuple[str, str]] = (("basic", "Basic (built in)"),),
+        selectors: Sequence[tuple[str, str]] = _BUILT_IN,
+        editors: Sequence[tuple[str, str]] = _BUILT_IN,
         parent: QWidget | None = None,
     ) -> None:
-        """`engines` are (name, title) pairs of the engines that can be chosen."""
+        """`selectors`, `editors`: (name, title) of the engines that can be chosen for each role."""
         super().__init__("Preferences", parent)
         self._before = preferences
         self.theme = self._combo("Theme", _THEMES, preferences.theme)
@@ -93,7 +99,8 @@ class PreferencesDialog(FormDialog):
             every = (preferences.autosave_seconds, f"Every {preferences.autosave_seconds} s")
             autosaves = tuple(sorted((*_AUTOSAVES, every)))
         self.autosave = self._combo("Autosave", autosaves, preferences.autosave_seconds)
-        self.engine = self._combo("Engine", engines, preferences.engine)
+        self.selector = self._combo("Select with", selectors, preferences.select_engine)
+        self.editor = self._combo("Edit with", editors, preferences.edit_engine)
         self.preset = self._combo("Preset", _PRESETS, preferences.preset)
         self.device = self._combo("Models run on", _DEVICES, preferences.device)
         memory = _MODEL_MEMORY
@@ -112,8 +119,12 @@ class PreferencesDialog(FormDialog):
             ),
             ("Document", (("Memory for undo", self.history), ("Autosave", self.autosave))),
             (
-                "Engine",
-                (("Engine", self.engine), ("Preset", self.preset)),
+                "Engines",
+                (
+                    ("Select with", self.selector),
+                    ("Edit with", self.editor),
+                    ("Preset", self.preset),
+                ),
             ),
             (
                 "Models",
@@ -160,7 +171,8 @@ class PreferencesDialog(FormDialog):
             overlay_opacity=self.overlay.value / 100,
             history_mb=self.history.currentData(),
             autosave_seconds=self.autosave.currentData(),
-            engine=self.engine.currentData(),
+            select_engine=self.selector.currentData(),
+            edit_engine=self.editor.currentData(),
             preset=self.preset.currentData(),
             device=self.device.currentData(),
             model_memory=self.model_memory.currentData(),

@@ -193,9 +193,11 @@ def test_without_camera_data_there_is_none_to_keep(show) -> None:
 
 def test_preferences_come_back_as_they_went_in(show) -> None:
     given = Preferences(
-        "light", True, 0.5, 2000, 300, "clip", "quality", "xpu", 6_000_000_000, True
+        "light", True, 0.5, 2000, 300, "clip", "paint", "quality", "xpu", 6_000_000_000, True
     )
-    dialog = PreferencesDialog(given, [("basic", "Basic"), ("clip", "CLIP + SAM 2")])
+    selectors = [("basic", "Basic"), ("clip", "CLIP + SAM 2")]
+    editors = [("basic", "Basic"), ("paint", "Diffusion")]
+    dialog = PreferencesDialog(given, selectors, editors)
     show(dialog)
     assert dialog.preferences == given
 
