@@ -21,11 +21,14 @@ def shrunk(pixels: Pixels, size: Size) -> Pixels:
     while pixels.shape[0] >= 2 * size.height and pixels.shape[1] >= 2 * size.width:
         high, wide = pixels.shape[0] // 2, pixels.shape[1] // 2
         pixels = pixels[: 2 * high, : 2 * wide]
-        pixels = np.asarray(cv2.resize(pixels, (wide, high), interpolation=cv2.INTER_AREA))
+        pixels = _mean(pixels, wide, high)
     if pixels.shape[:2] != (size.height, size.width):
-        target = size.width, size.height
-        pixels = np.asarray(cv2.resize(pixels, target, interpolation=cv2.INTER_AREA))
+        pixels = _mean(pixels, size.width, size.height)
     return pixels
+
+
+def _mean(pixels: Pixels, width: int, height: int) -> Pixels:
+    return np.asarray(cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def half_precision(values: NDArray[np.float32]) -> NDArray[np.float16]:
