@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "ovedit"
 
 # Values that everything may use.
-SHARED = {"geometry", "errors", "settings", "resources", "files", "atomic", "units"}
+SHARED = {"geometry", "errors", "settings", "resources", "files", "atomic", "units", "heap"}
 # What ui, service and workflows may know of an engine.
 CONTRACT = {"engine.requests", "engine.protocols", "engine.library"}
 ENGINE = {"engine", "engine.registry", "engine.basic", "engine.models"} | CONTRACT
@@ -69,6 +69,7 @@ ARROWS: dict[str, set[str]] = {
     "files": {"errors"},
     "geometry": set(),
     "units": set(),
+    "heap": set(),
     "errors": set(),
 }
 

@@ -1,14 +1,17 @@
 from __future__ import annotations
 
 import gc
+import sys
 import threading
 from collections.abc import Iterator
+from types import ModuleType
 from typing import ClassVar
 
 import pytest
 from PySide6.QtCore import QObject
 from pytestqt.qtbot import QtBot
 
+from ovedit.heap import collect_all
 from ovedit.service.garbage import OwnThreadCollector
 from ovedit.service.model_service import ModelService
 from tests.fakes import FakeProvider
@@ -70,3 +73,17 @@ def test_a_service_brings_it_along(qapp: QObject) -> None:
     assert not gc.isenabled()
     assert service.shutdown()
     assert gc.isenabled()
+
+
+def test_what_a_library_brings_is_spared_until_the_collector_stops(
+    collector: OwnThreadCollector, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = gc.get_freeze_count()
+    for number in range(60):
+        monkeypatch.setitem(sys.modules, f"a_library.part_{number}", ModuleType("part"))
+    qtbot.waitUntil(lambda: gc.get_freeze_count() > before)
+    frozen = gc.get_freeze_count()
+    collect_all()
+    assert gc.get_freeze_count() > frozen / 2, "what stayed is spared again"
+    collector.stop()
+    assert gc.get_freeze_count() == 0

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Iterable, Iterator
 
 import psutil
 import torch
 from torch import nn
+
+from ovedit.heap import collect_all
 
 _SAID_ON_FAILURE = (
     "out of memory",  # CUDA, MPS and XPU, also through cuBLAS, and ONNX Runtime's CUDA
@@ -40,7 +41,7 @@ def is_out_of_memory(error: BaseException) -> bool:
 def free_memory() -> None:
     """Collect what nothing refers to any more and hand cached blocks back to the devices."""
     # Modules and their hooks refer to each other in rings, which only the collector opens.
-    gc.collect()
+    collect_all()
     if torch.cuda.is_initialized():
         torch.cuda.empty_cache()
     if torch.xpu.is_available() and torch.xpu.is_initialized():
