@@ -210,17 +210,25 @@ def mask_back(area: WorkArea, mask: Mask) -> Mask:
     return _pooled(mask[area.content.slices], area.crop.size)
 
 
-def glimpse(area: WorkArea, picture: Picture) -> Picture:
-    """The hole (h, w, 3) of a coarse picture of any size, quickly: for previews."""
+def glimpse(area: WorkArea, picture: Picture, size: Size | None = None) -> Picture:
+    """The hole (h, w, 3) of a coarse picture of any size, quickly: for previews.
+
+    size: of what is wanted, in place of the hole's own.
+    """
     part = _content(area, picture)
+    size = size or area.hole.size
     scale_x, scale_y = part.shape[1] / area.crop.width, part.shape[0] / area.crop.height
+    step_x, step_y = (
+        area.hole.width * scale_x / size.width,
+        area.hole.height * scale_y / size.height,
+    )
     # Centres of pixels are at half ones: hence the shift.
-    shift_x = (area.inside.x + 0.5) * scale_x - 0.5
-    shift_y = (area.inside.y + 0.5) * scale_y - 0.5
-    there = np.array([[scale_x, 0, shift_x], [0, scale_y, shift_y]])
-    size = (area.hole.width, area.hole.height)
+    shift_x = area.inside.x * scale_x + 0.5 * step_x - 0.5
+    shift_y = area.inside.y * scale_y + 0.5 * step_y - 0.5
+    there = np.array([[step_x, 0, shift_x], [0, step_y, shift_y]])
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    seen = cv2.warpAffine(part, there, size, flags=flags, borderMode=cv2.BORDER_REPLICATE)
+    shape = (size.width, size.height)
+    seen = cv2.warpAffine(part, there, shape, flags=flags, borderMode=cv2.BORDER_REPLICATE)
     return np.asarray(seen, np.uint8)
 
 

@@ -7,6 +7,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from functools import reduce
 
+import numpy as np
+
 from ovedit.engine.inpainting.area import WorkArea
 from ovedit.engine.inpainting.erasers import eraser
 from ovedit.engine.inpainting.families import family_of
@@ -154,9 +156,9 @@ class _Work:
             told = stage(self._progress, _LOADING + (1 - _LOADING) * first, _end(done / whole))
             which = f"{number + 1} of {len(areas)}" if len(areas) > 1 else ""
             crop = self._area(area, tools, number, _numbered(told, which))
-            new = alpha[area.hole.slices] > 0
+            new = alpha[area.hole.slices][..., None] > 0
             place = area.hole.translated(-rect.x, -rect.y).slices
-            pixels[place][new, :3] = crop[area.inside.slices][new]
+            np.copyto(pixels[place][..., :3], crop[area.inside.slices], where=new)
         return pixels, rect
 
     def _area(self, area: WorkArea, tools: Tools, number: int, progress: Progress) -> Picture:

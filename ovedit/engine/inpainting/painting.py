@@ -7,6 +7,7 @@ import time
 from dataclasses import dataclass
 from itertools import pairwise
 
+import cv2
 import numpy as np
 
 from ovedit.engine.inpainting.area import (
@@ -29,6 +30,8 @@ from ovedit.engine.requests import Coverage, EditRequest
 
 _FILLING = 0.1
 """Of an area's time, what filling in before takes."""
+_PREVIEW_SIDE = 1024
+"""Longest side of a preview: more is not seen of something so coarse."""
 _PREVIEW_SECONDS = 0.2
 """Least time between previews: the window has to keep up with them."""
 
@@ -130,14 +133,19 @@ class AreaPainting:
         inner = area is not self._area
         crop = self._area.crop
         rect = area.hole.translated(crop.x, crop.y) if inner else area.hole
+        size = rect.size.within(_PREVIEW_SIDE)
+        pixels = np.empty((size.height, size.width, 4), np.uint8)
+        alpha = self._request.alpha[rect.slices]
+        shape = (size.width, size.height)
+        pixels[..., 3] = cv2.resize(alpha, shape, interpolation=cv2.INTER_AREA)
         shown = float("-inf")
 
         def watch(fraction: float, step: str = "", picture: Picture | None = None) -> None:
             nonlocal shown
             preview = None
             if picture is not None and time.perf_counter() - shown >= _PREVIEW_SECONDS:
-                alpha = self._request.alpha[rect.slices]
-                preview = Preview(np.dstack([glimpse(area, picture), alpha]), rect)
+                pixels[..., :3] = glimpse(area, picture, size)
+                preview = Preview(pixels.copy(), rect)
                 shown = time.perf_counter()
             progress(min(1.0, fraction), step, preview)
 
