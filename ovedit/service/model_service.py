@@ -10,8 +10,8 @@ from dataclasses import dataclass, field, replace
 
 from PySide6.QtCore import QObject, QThread, QTimer, Signal, SignalInstance
 
-from ovedit.engine.protocols import CancelToken, EngineInfo, EngineProvider, SettingLine
-from ovedit.engine.requests import Preset, Result
+from ovedit.engine.protocols import CancelToken, EngineInfo, EngineProvider, Forecast, SettingLine
+from ovedit.engine.requests import EditRequest, Preset, Result
 from ovedit.errors import EngineError, OVEditError
 from ovedit.service.garbage import OwnThreadCollector
 from ovedit.service.jobs import Job, JobFailure, JobProgress, JobResult, JobStatus, Where
@@ -157,6 +157,10 @@ class ModelService(QObject):
     ) -> Sequence[SettingLine]:
         """All settings of an engine, at once; see `EngineProvider.settings`."""
         return self._provider.settings(engine, preset, options)
+
+    def forecast(self, engine: str, request: EditRequest) -> Forecast | None:
+        """What an edit will take, without running it; see `EngineProvider.forecast`."""
+        return self._provider.forecast(engine, request)
 
     def shutdown(self, wait_ms: int = SHUTDOWN_WAIT_MS) -> bool:
         """Cancel everything and end the thread, waiting at most `wait_ms`.
