@@ -29,6 +29,7 @@ class Presets(Generic[S]):
         """kind: whose defaults are the start of every preset."""
         self._kind = kind
         self._changes = changes
+        self._groups = _groups(kind)
 
     def preset(self, name: Preset) -> S:
         """The settings of a preset. Raises `UsageError` for a name that is none."""
@@ -80,24 +81,16 @@ class Presets(Generic[S]):
             )
         return self._changes[name]
 
-    def _groups(self) -> dict[str, type]:
-        """The classes of settings by the field that holds them; "" for the settings themselves."""
-        groups: dict[str, type] = {"": self._kind}
-        for name, hint in types(self._kind).items():
-            if isinstance(hint, type) and is_dataclass(hint):
-                groups[name] = hint
-        return groups
-
     def _knobs(self) -> Iterator[tuple[str, Field[Any], Any]]:
         """(group, field, type) of every setting."""
-        for group, kind in self._groups().items():
+        for group, kind in self._groups.items():
             hints = types(kind)
             for item in knobs(kind):
                 yield group, item, hints[item.name]
 
     def _with(self, settings: S, values: Mapping[str, Any]) -> S:
         changed: dict[str, Any] = {}
-        for group, kind in self._groups().items():
+        for group, kind in self._groups.items():
             own = {item.name: values[item.name] for item in knobs(kind) if item.name in values}
             changed |= {group: replace(getattr(settings, group), **own)} if group and own else own
         return replace(settings, **changed)  # type: ignore[type-var]
@@ -106,3 +99,12 @@ class Presets(Generic[S]):
 def plain_key(key: str) -> str:
     """The name of the setting that a person wrote: "Steps" or "prefill-with" are fine too."""
     return key.strip().replace("-", "_").lower()
+
+
+def _groups(kind: type) -> dict[str, type]:
+    """The classes of settings by the field that holds them; "" for the settings themselves."""
+    groups = {"": kind}
+    for name, hint in types(kind).items():
+        if isinstance(hint, type) and is_dataclass(hint):
+            groups[name] = hint
+    return groups

@@ -6,15 +6,14 @@ transformer are counted from 1. Lengths are pixels of the picture as it is resiz
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterator, Mapping
-from dataclasses import Field, dataclass, field, fields, replace
-from functools import cache
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from ovedit.engine.knobs import check, choices, knob, knobs, parse, types, write
+from ovedit.engine.knobs import NOTHING, check, knob, write
+from ovedit.engine.presets import Changes, Presets, plain_key
 from ovedit.engine.protocols import SettingLine
-from ovedit.engine.requests import PRESETS, Preset
+from ovedit.engine.requests import Preset
 from ovedit.engine.segmentation.setting_groups import (
     MethodSettings,
     ProposalSettings,
@@ -159,8 +158,8 @@ class SegmentationSettings:
     proposals: ProposalSettings = field(default_factory=ProposalSettings)
 
     def __post_init__(self) -> None:
-        for group in _groups():
-            check(_part(self, group))
+        for part in (self, self.variant, self.refinement, self.proposals):
+            check(part)
         _same_length("layer_weights", self.layer_weights, "layers", self.layers)
         crops = self.proposals
         _same_length(
@@ -185,7 +184,7 @@ class SegmentationSettings:
             )
 
 
-_CHANGES: dict[Preset, dict[str, tuple[Any, str]]] = {
+_CHANGES: Changes = {
     "fast": {
         "sam": ("sam2-tiny", "the quickest, and small enough for any computer"),
         "method": ("naclip", "the best of those that need no second model"),
@@ -219,86 +218,25 @@ _CHANGES: dict[Preset, dict[str, tuple[Any, str]]] = {
 }
 
 
+_PRESETS: Presets[SegmentationSettings] = Presets(SegmentationSettings, _CHANGES)
+
+
 def preset(name: Preset) -> SegmentationSettings:
     """The settings of a preset. Raises `UsageError` for a name that is none."""
-    return _with(SegmentationSettings(), {key: value for key, (value, _) in _changes(name).items()})
+    return _PRESETS.preset(name)
 
 
 def from_options(name: Preset, options: Mapping[str, str]) -> SegmentationSettings:
-    """A preset with settings given as text: the keys are the names of the fields, of all groups.
-
-    Lists are separated by commas, groups of them by semicolons; "none" is the empty list. Raises
-    `UsageError` naming the key, the value and what is allowed.
-    """
-    known = {item.name: (item, hint) for _, item, hint in _all_knobs()}
-    values = {}
-    for key, text in options.items():
-        plain = key.strip().replace("-", "_").lower()
-        if plain not in known:
-            near = difflib.get_close_matches(plain, known)
-            hint = (
-                f"Did you mean {' or '.join(near)}?" if near else f"Known are: {', '.join(known)}."
-            )
-            raise UsageError(f'There is no setting "{key}".', hint)
-        values[plain] = parse(*known[plain], text)
+    """A preset with settings given as text; see `Presets.from_options`, also for what it raises."""
     # Other layers have no use for the weights of those that they replace.
-    if "layers" in values:
-        values.setdefault("layer_weights", ())
-    return _with(preset(name), values)
+    if "layers" in map(plain_key, options):
+        options = {"layer_weights": NOTHING, **options}
+    return _PRESETS.from_options(name, options)
 
 
 def describe(name: Preset, options: Mapping[str, str] | None = None) -> tuple[SettingLine, ...]:
-    """All settings of a preset, in full, with other values for those among the options.
-
-    Raises what `from_options` raises.
-    """
-    settings = from_options(name, options or {})
-    changes = _changes(name)
-    lines = []
-    for group, item, hint in _all_knobs():
-        owner = _part(settings, group)
-        rule = item.metadata["knob"]
-        why = changes[item.name][1] if item.name in changes else rule.why
-        value = write(getattr(owner, item.name))
-        lines.append(SettingLine(item.name, value, rule.meaning, why, choices(hint)))
-    return tuple(lines)
-
-
-def _changes(name: Preset) -> dict[str, tuple[Any, str]]:
-    if name not in _CHANGES:
-        raise UsageError(
-            f'There is no preset "{name}".', f"Use one of these: {', '.join(PRESETS)}."
-        )
-    return _CHANGES[name]
-
-
-@cache
-def _groups() -> dict[str, type]:
-    """The classes of settings by the field that holds them; "" for the settings themselves."""
-    hints = types(SegmentationSettings)
-    own = knobs(SegmentationSettings)
-    parts = [item.name for item in fields(SegmentationSettings) if item not in own]
-    return {"": SegmentationSettings, **{name: hints[name] for name in parts}}
-
-
-def _part(settings: SegmentationSettings, group: str) -> Any:
-    return getattr(settings, group) if group else settings
-
-
-def _all_knobs() -> Iterator[tuple[str, Field[Any], Any]]:
-    """(group, field, type) of every setting; a name occurs once."""
-    for group, kind in _groups().items():
-        hints = types(kind)
-        for item in knobs(kind):
-            yield group, item, hints[item.name]
-
-
-def _with(settings: SegmentationSettings, values: Mapping[str, Any]) -> SegmentationSettings:
-    changed: dict[str, Any] = {}
-    for group, kind in _groups().items():
-        own = {item.name: values[item.name] for item in knobs(kind) if item.name in values}
-        changed |= {group: replace(_part(settings, group), **own)} if group and own else own
-    return replace(settings, **changed)
+    """All settings of a preset, in full; see `Presets.describe`."""
+    return _PRESETS.describe(name, options)
 
 
 def _same_length(
