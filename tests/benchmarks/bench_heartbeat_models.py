@@ -40,7 +40,7 @@ from PySide6.QtWidgets import QApplication  # noqa: E402
 from ovedit.engine.library import Licence, Model, ModelFile, ModelState, Presence, Task  # noqa: E402
 from ovedit.engine.protocols import CancelToken  # noqa: E402
 from ovedit.engine.registry import LazyRuntime, default_registry  # noqa: E402
-from ovedit.engine.requests import PRESETS, Point  # noqa: E402
+from ovedit.engine.requests import PRESETS, Point, Preset  # noqa: E402
 from ovedit.errors import ModelError  # noqa: E402
 from ovedit.service.downloads import DownloadService  # noqa: E402
 from ovedit.service.jobs import JobProgress  # noqa: E402
@@ -163,7 +163,7 @@ class Watch:
 class Bench:
     """The window, and the lines of the table."""
 
-    def __init__(self, shelf: Path, preset: str, megapixels: float) -> None:
+    def __init__(self, shelf: Path, preset: Preset, megapixels: float) -> None:
         runtime = LazyRuntime(Shelf(shelf))
         settings = Settings(
             select_engine="clip-sam2", preset=preset, engine_options={"clip-sam2": EVERYTHING}
@@ -254,7 +254,7 @@ class Bench:
 
 def main() -> int:
     """Measure, print, and say with the exit code whether the budget is kept."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--preset", choices=PRESETS, default="fast")
     parser.add_argument("--megapixels", type=float, default=12.0)
     parser.add_argument("--keep", type=Path, help="where the models stay for the next time")
@@ -276,9 +276,9 @@ def main() -> int:
         return measure(shelf, options.preset, options.megapixels)
 
 
-def measure(shelf: Path, preset: str, megapixels: float) -> int:
+def measure(shelf: Path, preset: Preset, megapixels: float) -> int:
     """The table."""
-    app = QApplication.instance() or QApplication(sys.argv)
+    app = QApplication(sys.argv)
     theme.apply(app, "dark")
     bench = Bench(shelf, preset, megapixels)
     load = ", ".join(f"{value:.1f}" for value in os.getloadavg())
