@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 from PySide6.QtCore import QObject, Signal
 
@@ -13,16 +14,18 @@ from ovedit.geometry import Rect
 from ovedit.service.jobs import Where
 from ovedit.service.model_service import ModelService
 from ovedit.ui.errands import Errands, Question
+from ovedit.ui.gallery.gallery import Gallery, Slot
 from ovedit.ui.messages import Message
 from ovedit.ui.session import Session
 from ovedit.workflows import edit, points, segment
 from ovedit.workflows.coverage import shown_thing, union_of
+from ovedit.workflows.variations import keep, more_like
 
 USE_GUESS = "use-guess"
 
 
 class Assistant(QObject):
-    """Makes the questions; `Errands` carries them.
+    """Makes the questions; `Errands` carries them. gallery: variations to choose from.
 
     Signals: said(Message); points_applied() after a click was answered; selected(ids) and
     edited(layer id) after an answer was applied.
@@ -40,6 +43,10 @@ class Assistant(QObject):
         self._session, self._service, self._errands = session, service, errands
         self._guess: segment.PhraseOutcome | None = None
         self._clicked: tuple[tuple[Point, ...], str] = ((), "")
+        self.gallery = Gallery(self)
+        self.gallery.said.connect(self.said)
+        errands.abandoned.connect(self.gallery.give_up)
+        errands.jobs_changed.connect(self.gallery.show_progress)
         session.document_changed.connect(self._forget)
 
     # -- engines ---------------------------------------------------------------------------------
@@ -149,11 +156,16 @@ class Assistant(QObject):
         variations: int = 1,
         seed: int = 0,
         negative_prompt: str = "",
+        *,
+        grow: int | None = None,
+        feather: int | None = None,
+        crop: Rect | None = None,
+        options: Mapping[str, str] | None = None,
     ) -> None:
         """Remove, replace or restyle what the masks cover, or the selection where there is none.
 
-        One edit layer appears for each variation, with its number in its name. The first one shows;
-        the others wait hidden above it, so that they can be looked at one by one.
+        One edit layer appears; several variations come into the gallery instead, to choose from.
+        grow, feather, crop: see `edit.plan_edit`. options: of this run, beside those of settings.
         """
         document, settings = self._session.document, self._session.settings
         if document is None:
@@ -164,12 +176,11 @@ class Assistant(QObject):
             if waiting:
                 # To act on a mask is to agree with it.
                 segment.accept(document, waiting)
-            engine, preset = self.editor(kind), settings.preset
-            options = settings.engine_options.get(engine.name)
-            landed: list[str] = []
+            engine = self.editor(kind)
+            own = {**settings.engine_options.get(engine.name, {}), **(options or {})}
 
-            def prepare(state: DocumentState) -> list[Question]:
-                plan = edit.plan_edit(
+            def plan(state: DocumentState) -> edit.EditPlan:
+                return edit.plan_edit(
                     state,
                     mask_ids,
                     kind,
@@ -177,48 +188,99 @@ class Assistant(QObject):
                     prompt=words,
                     negative_prompt=negative_prompt,
                     seed=seed,
-                    preset=preset,
-                    options=options,
+                    preset=settings.preset,
+                    grow=grow,
+                    feather=feather,
+                    crop=crop,
+                    options=own,
                 )
-                if variations == 1:
-                    return [self._new_layer(document, plan, landed)]
-                plans = (plan, *edit.plan_variations(plan, variations - 1))
-                return [
-                    self._new_layer(document, each, landed, f"{edit.layer_name(each.request)} {n}")
-                    for n, each in enumerate(plans, 1)
-                ]
 
             shown = [shown_thing(document.state.mask(i)) for i in mask_ids]
             title = _title(kind, words, ", ".join(dict.fromkeys(filter(None, shown))))
-            numbered = [f"{title} ({n} of {variations})" for n in range(1, variations + 1)]
-            self._submit(document, numbered if variations > 1 else [title], prepare)
+            if variations > 1:
+                self._offer(document, title, variations, lambda s: _seeds(plan(s), variations))
+            else:
+                self._submit(document, [title], lambda s: [self._new_layer(document, plan(s))])
 
         self._errands.attempt(ask)
 
-    def run_again(self, layer_id: str, *, vary: bool = False, mask_ids: Sequence[str] = ()) -> None:
-        """Make an edit layer anew: as it was, with another seed, or inside other masks."""
+    def run_again(
+        self,
+        layer_id: str,
+        *,
+        vary: bool = False,
+        variations: int = 1,
+        mask_ids: Sequence[str] = (),
+        words: str | None = None,
+        negative_prompt: str | None = None,
+        seed: int | None = None,
+        options: Mapping[str, str] | None = None,
+    ) -> None:
+        """Make an edit layer anew: as it was, with another seed, inside other masks, or otherwise.
+
+        vary: with seeds that differ from the layer's; several variations come into the gallery.
+        words, negative_prompt, seed, options: in place of what the layer remembers.
+        """
         document = self._session.document
         if document is None:
             return
 
-        def prepare(state: DocumentState) -> list[Question]:
+        def plans(state: DocumentState) -> Sequence[edit.EditPlan]:
             mask = union_of(state, mask_ids) if mask_ids else None
-            plan = edit.plan_rerun(state, layer_id, mask=mask)
-            if vary:
-                plan = edit.plan_variations(plan, 1)[0]
-
-            def apply(result: object) -> None:
-                assert isinstance(result, EditResult)
-                edit.replace_edit(document, layer_id, plan, result)
-                self._edited(layer_id, result)
-
-            return [Question(plan.request, apply, plan.engine)]
+            plan = edit.plan_rerun(
+                state,
+                layer_id,
+                mask=mask,
+                prompt=words,
+                negative_prompt=negative_prompt,
+                seed=seed,
+                options=options,
+            )
+            return edit.plan_variations(plan, variations) if vary else [plan]
 
         def ask() -> None:
-            name = document.state.layer(layer_id).name
-            self._submit(document, [f"{'Vary' if vary else 'Run again'}: {name}"], prepare)
+            title = f"{'Vary' if vary else 'Run again'}: {document.state.layer(layer_id).name}"
+            if vary and variations > 1:
+                self._offer(document, title, variations, plans)
+            else:
+                self._submit(document, [title], lambda s: [self._new_pixels(document, plans(s)[0])])
 
         self._errands.attempt(ask)
+
+    def more_like(self, slot: Slot, count: int) -> None:
+        """Ask for more variations of the edit that one in the gallery is of."""
+        document, chosen = self._session.document, slot.variation
+        if document is not None and chosen is not None:
+            seeds = self.gallery.seeds_of(slot.words)
+            self._offer(
+                document,
+                slot.words,
+                count,
+                lambda state: more_like(state, chosen, count, seeds),
+            )
+
+    def keep(self, slot: Slot) -> None:
+        """Make one of the gallery a layer, in one step; what is still to come is cancelled."""
+        document, chosen = self._session.document, slot.variation
+        if document is None or chosen is None:
+            return
+
+        def land() -> None:
+            layer_id = keep(document, chosen)
+            for job in self.gallery.waiting:
+                self._errands.cancel(str(job))
+            self.gallery.kept()
+            document.set_current(masks=())
+            self._edited(layer_id, chosen.result)
+
+        self._errands.attempt(land)
+
+    def drop_variations(self) -> None:
+        """Empty the gallery; what is still to come is cancelled."""
+        waiting = self.gallery.waiting
+        self.gallery.clear()
+        for job in waiting:
+            self._errands.cancel(str(job))
 
     def use_guess(self) -> None:
         """Take the engine's best guess for the phrase that was not found."""
@@ -237,27 +299,51 @@ class Assistant(QObject):
         prepare: Callable[[DocumentState], list[Question]],
         where: Where = "back",
         tag: str = "",
-    ) -> None:
-        self._errands.submit(document, self.selector.name, titles, prepare, where=where, tag=tag)
+    ) -> tuple[int, ...]:
+        name = self.selector.name
+        return self._errands.submit(document, name, titles, prepare, where=where, tag=tag)
 
     def _forget(self) -> None:
         self._guess, self._clicked = None, ((), "")
+        self.gallery.clear()
 
-    def _new_layer(
-        self, document: Document, plan: edit.EditPlan, landed: list[str], name: str = ""
-    ) -> Question:
-        """The question for one variation; `landed` holds the layers that the others became."""
+    def _offer(
+        self,
+        document: Document,
+        title: str,
+        count: int,
+        plans: Callable[[DocumentState], Sequence[edit.EditPlan]],
+    ) -> None:
+        """Ask for variations; each comes into the gallery when it is here."""
+        slots = self.gallery.expect(document, title, count)
 
+        def prepare(state: DocumentState) -> list[Question]:
+            return [
+                Question(
+                    plan.request, partial(self.gallery.fill, slot, plan), plan.engine, lands=False
+                )
+                for slot, plan in zip(slots, plans(state), strict=True)
+            ]
+
+        titles = [f"{title} ({n} of {count})" for n in range(1, count + 1)]
+        for slot, job in zip(slots, self._submit(document, titles, prepare), strict=True):
+            slot.job = job
+
+    def _new_layer(self, document: Document, plan: edit.EditPlan) -> Question:
         def apply(result: object) -> None:
             assert isinstance(result, EditResult)
-            before = document.current_layer_id
-            layer_id = edit.apply_edit(document, plan, result, visible=not landed, name=name)
+            layer_id = edit.apply_edit(document, plan, result)
             # The masks used are hidden now: a brush must not go on working on them unseen.
             document.set_current(masks=())
-            if landed:
-                document.set_current(layer=before)
-            landed.append(layer_id)
             self._edited(layer_id, result)
+
+        return Question(plan.request, apply, plan.engine)
+
+    def _new_pixels(self, document: Document, plan: edit.EditPlan) -> Question:
+        def apply(result: object) -> None:
+            assert isinstance(result, EditResult)
+            edit.replace_edit(document, plan.layer_id, plan, result)
+            self._edited(plan.layer_id, result)
 
         return Question(plan.request, apply, plan.engine)
 
@@ -287,3 +373,8 @@ def _title(kind: EditKind, words: str, shown: str) -> str:
     words = " ".join(words.split())
     arrow = f" → {words}" if words and kind is not EditKind.REMOVE else ""
     return f"{str(kind).capitalize()}{arrow or f' {shown}'.rstrip()}"
+
+
+def _seeds(plan: edit.EditPlan, count: int) -> tuple[edit.EditPlan, ...]:
+    """The plan, and the same with other seeds, `count` together."""
+    return (plan, *edit.plan_variations(plan, count - 1))

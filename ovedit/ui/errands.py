@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from PySide6.QtCore import QObject, QTimer, Signal
@@ -36,11 +36,16 @@ ADD_HELD = "add-held"
 
 @dataclass(frozen=True, eq=False)
 class Question:
-    """A request, what to do with its answer, and the engine to ask if not the one in use."""
+    """A request, what to do with its answer, and the engine to ask if not the one in use.
+
+    lands: whether the answer changes the document; one that is only shown beside it waits for
+    nothing.
+    """
 
     request: Request
     apply: Callable[[object], None]
     engine: str = ""
+    lands: bool = True
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,22 +53,26 @@ class _Errand:
     """What to do with a job's answer, and the document that it is for.
 
     changes: whether the answer is for the document; if not, it is wanted whatever becomes of that.
+    lands: see `Question`. together: all jobs that were asked for at once.
     """
 
     document: Document | None
     could_redo: bool = False
     apply: Callable[[Any], object] = lambda _result: None
     changes: bool = True
+    lands: bool = True
+    together: tuple[int, ...] = ()
 
 
 class Errands(QObject):
     """Submits questions and hands their answers over, in order.
 
     Signals: jobs_changed(tuple[JobView, ...]), the running one first; previewed(Preview or None)
-    while an edit runs; said(Message).
+    while an edit runs; said(Message); abandoned(int), the id of a job that ended without an answer.
     """
 
     jobs_changed = Signal(object)
+    abandoned = Signal(int)
     previewed = Signal(object)
     said = Signal(object)
 
@@ -109,23 +118,23 @@ class Errands(QObject):
         *,
         where: Where = "back",
         tag: str = "",
-    ) -> None:
+    ) -> tuple[int, ...]:
         """List a job for each title now; `prepare` makes their questions on another thread.
 
         A large picture takes a while to flatten, and the window should answer a click at once.
-        engine: who is asked. where, tag: see `ModelService.submit` and `Job`.
+        engine: who is asked. where, tag: see `ModelService.submit` and `Job`. Returns the jobs' ids.
         """
         state, revision = document.snapshot(), document.revision
-        numbers = [new_job_id() for _ in titles]
-        could_redo = document.can_redo
-        self._errands |= {number: _Errand(document, could_redo) for number in numbers}
+        numbers = tuple(new_job_id() for _ in titles)
+        waiting = _Errand(document, document.can_redo, together=numbers)
+        self._errands |= dict.fromkeys(numbers, waiting)
         self._list.add(dict(zip(numbers, titles, strict=True)))
 
         def ready(questions: list[Question]) -> None:
             for number, title, question in zip(numbers, titles, questions, strict=True):
                 if number not in self._errands:
                     continue
-                self._errands[number] = _Errand(document, could_redo, question.apply)
+                self._errands[number] = replace(waiting, apply=question.apply, lands=question.lands)
                 job = Job(title, question.engine or engine, question.request, revision, tag, number)
                 try:
                     self._service.submit(job, where)
@@ -134,10 +143,11 @@ class Errands(QObject):
 
         def failed(error: OVEditError) -> None:
             # A list, so that all of them are ended.
-            if any([self._end(number) is not None for number in numbers]):
+            if any([self._abandon(number) for number in numbers]):
                 self.said.emit(Message.of(error))
 
         self._preparing.run(lambda: prepare(state), ready, failed, disposable=True)
+        return numbers
 
     # -- without a model -------------------------------------------------------------------------
 
@@ -209,13 +219,18 @@ class Errands(QObject):
     # -- stopping --------------------------------------------------------------------------------
 
     def cancel(self, job_id: str = "") -> None:
-        """Cancel a job, or the running one, or the next one."""
+        """Cancel a job; without an id the running or next one, and all asked for with it."""
         number = int(job_id) if job_id else next(iter(self._list.ids), 0)
+        errand = self._errands.get(number)
+        if not job_id and errand is not None:
+            for other in reversed(errand.together):
+                if other != number and other in self._errands:
+                    self.cancel(str(other))
         if self._service.cancel(number):
             self._list.update(number, cancelling=True)
         else:
             # It was still being prepared, or is worked out without the service.
-            self._end(number)
+            self._abandon(number)
 
     def cancel_all(self) -> None:
         """Cancel everything."""
@@ -268,7 +283,7 @@ class Errands(QObject):
             self._hand_over()
 
     def _failed(self, failure: JobFailure) -> None:
-        if self._end(failure.id) is None:
+        if not self._abandon(failure.id):
             return
         error, ways = failure.error, tuple(self._ways_out(failure))
         if isinstance(error, EngineMissingError) and error.models:
@@ -292,7 +307,14 @@ class Errands(QObject):
         return [models, ("Use the built-in engine", USE_BUILT_IN)]
 
     def _cancelled(self, job: Job) -> None:
-        self._end(job.id)
+        self._abandon(job.id)
+
+    def _abandon(self, job_id: int) -> bool:
+        """End a job that has no answer; whether it was waited for."""
+        waited = self._end(job_id) is not None
+        if waited:
+            self.abandoned.emit(job_id)
+        return waited
 
     def _end(self, job_id: int) -> _Errand | None:
         if self._list.remove(job_id):
@@ -308,6 +330,9 @@ class Errands(QObject):
                 self.attempt(lambda errand=errand, result=result: errand.apply(result))
             elif errand.document is not self._session.document:
                 self._answers.popleft()
+            elif not errand.lands:
+                self._answers.popleft()
+                self.attempt(lambda errand=errand, result=result: errand.apply(result))
             elif errand.document is not None and errand.document.busy:
                 # A stroke is under way: it must stay one step of its own.
                 self._retry.start()

@@ -26,7 +26,9 @@ from ovedit.ui.commands.context import Context
 from ovedit.ui.dock_edits import DockEdits
 from ovedit.ui.docks import Docks
 from ovedit.ui.errands import ADD_HELD, Errands
+from ovedit.ui.gallery.desk import GalleryDesk
 from ovedit.ui.icons import app_icon
+from ovedit.ui.in_place import InPlace
 from ovedit.ui.menus import Menus
 from ovedit.ui.messages import MODELS, USE_BUILT_IN, USE_FAST, Message
 from ovedit.ui.model_desk import ModelDesk, memory_text
@@ -78,6 +80,8 @@ class MainWindow(QMainWindow):
         self._tools: dict[str, Tool] = {
             tool.name: tool(self.tool_host) for group in TOOLS for tool in group
         }
+        self.in_place = InPlace(self.canvas)
+        self.gallery_desk = GalleryDesk(self)
         self.bindings = Bindings(self.masks, self.layers, self.history, self)
         self.dock_edits = DockEdits(self)
         self.tour = Tour(self)
@@ -252,6 +256,7 @@ class MainWindow(QMainWindow):
         document = self.session.document
         if document is not None:
             self.canvas.set_document(document)
+            self.in_place.clear()
             document.subscribe(self._on_event)
             self.prompt.phrase.clear()
             self.prompt.words.clear()
@@ -347,10 +352,8 @@ class MainWindow(QMainWindow):
         self.status.show_job(running)
 
     def _show_preview(self, preview: Preview | None) -> None:
-        if preview is None:
-            self.canvas.preview_picture(None)
-        else:
-            self.canvas.preview_picture(preview.pixels, preview.rect)
+        pixels, rect = (None, None) if preview is None else (preview.pixels, preview.rect)
+        self.in_place.show("step", pixels, rect)
 
     def _show_position(self, x: float, y: float) -> None:
         self.status.show_position(x, y, self.canvas.document.size)

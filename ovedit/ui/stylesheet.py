@@ -179,6 +179,10 @@ PromptCard QPushButton:hover { background: $hover; }
 PromptCard QPushButton[primary="true"] { background: $accent; }
 PromptCard QPushButton[primary="true"]:hover { background: $accent_hover; }
 PromptCard QPushButton[primary="true"]:disabled { background: $hover; }
+GalleryStrip { background: $raised; border: 1px solid $line; border-radius: ${card}px; }
+GalleryStrip:focus { border-color: $accent; }
+GalleryStrip QScrollArea { background: transparent; }
+QToolButton[over="true"] { background: $raised; border: 1px solid $line; }
 StartPage { background: $canvas; border: 0; }
 
 QFileDialog QToolButton#backButton { qproperty-icon: url("$icons/back.svg"); }

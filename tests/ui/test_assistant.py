@@ -127,20 +127,6 @@ def test_an_edit_accepts_its_masks_and_adds_a_layer(scene: Scene):
     assert np.array_equal(scene.document.state.flattened()[0], picture()[0])
 
 
-def test_variations_differ_in_their_seed_and_only_the_first_shows(scene: Scene):
-    mask_id = scene.select()
-    scene.assistant.edit(EditKind.REPLACE, "metal bench", (mask_id,), variations=4)
-    assert scene.jobs == [f"Replace → metal bench ({n} of 4)" for n in range(1, 5)]
-    scene.idle()
-    layers = scene.document.layers[1:]
-    assert [layer.visible for layer in layers] == [True, False, False, False]
-    seeds = [layer.recipe.seed for layer in layers if isinstance(layer, EditLayer) and layer.recipe]
-    assert seeds[0] == 0
-    assert len(set(seeds)) == 4
-    assert scene.document.current_layer_id == layers[0].id
-    assert [layer.name for layer in layers] == [f"metal bench {n}" for n in range(1, 5)]
-
-
 def test_the_seed_of_the_menu_reaches_the_engine_and_the_layer(scene: Scene):
     mask_id = scene.select()
     scene.document.set_current(masks=(mask_id,))
@@ -154,16 +140,6 @@ def test_the_seed_of_the_menu_reaches_the_engine_and_the_layer(scene: Scene):
     assert request.seed == 7
     row = scene.window.layers.list.rows()[scene.document.layers[-1].id]
     scene.wait(lambda: row.name_label.detail == "· seed 7")
-
-
-def test_where_the_first_variation_is_cancelled_the_next_one_shows(scene: Scene):
-    mask_id = scene.select()
-    scene.assistant.edit(EditKind.REPLACE, "slow", (mask_id,), variations=2)
-    scene.wait(lambda: len(scene.provider.calls) == 2)
-    scene.window.errands.cancel()
-    scene.gate.set()
-    scene.idle()
-    assert [layer.visible for layer in scene.document.layers] == [True, True]
 
 
 def test_an_edit_runs_again_in_place_and_varies(scene: Scene):

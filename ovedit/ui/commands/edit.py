@@ -120,9 +120,13 @@ def apply_edit(
 
 
 def escape(c: Context) -> None:
-    """Stop the running job; without one, put the masks out of hand; else deselect."""
+    """Stop the running job; without one, drop the variations, else put the masks out of hand, else
+    deselect.
+    """
     if c.window.jobs.list.rows():
         c.window.errands.cancel()
+    elif c.window.assistant.gallery.slots:
+        c.window.gallery_desk.drop()
     elif c.mask_ids:
         c.document.set_current(masks=())
     elif c.has_selection:
