@@ -22,7 +22,7 @@ def words_for(request: EditRequest, settings: WordSettings, *, instruction: bool
     values = {"edit": request.prompt, "phrase": request.phrase or UNNAMED, "scene": scene}
     if instruction:
         templates = {
-            EditKind.REMOVE: "remove the {phrase}, show the background behind it",
+            EditKind.REMOVE: settings.remove_instruction,
             EditKind.REPLACE: settings.instruction,
             EditKind.RESTYLE: settings.restyle_instruction,
         }

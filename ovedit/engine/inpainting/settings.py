@@ -41,6 +41,11 @@ class WordSettings:
         "what such a model is told to restyle something",
         "it would else change the outline too",
     )
+    remove_instruction: str = knob(
+        "remove the {phrase}, show the background behind it",
+        "what such a model is told to remove something",
+        "it would else leave a blur",
+    )
     background: str = knob(
         "empty background, {scene}, nothing there",
         "what a model that paints removals is told",
@@ -55,8 +60,10 @@ class WordSettings:
 
     def __post_init__(self) -> None:
         check(self)
-        for name in ("template", "instruction", "restyle_instruction", "background"):
-            _check_template(name, getattr(self, name), needs_edit=name != "background")
+        for name in ("template", "instruction", "restyle_instruction"):
+            _check_template(name, getattr(self, name), needs_edit=True)
+        for name in ("remove_instruction", "background"):
+            _check_template(name, getattr(self, name), needs_edit=False)
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+import transformers
+from diffusers.pipelines.stable_diffusion.safety_checker import StableDiffusionSafetyChecker
 from diffusers.schedulers.scheduling_dpmsolver_multistep import DPMSolverMultistepScheduler
 
 from ovedit.document import Document
@@ -38,7 +40,8 @@ from tests.engine.inpainting.conftest import (
     photo,
     request,
 )
-from tests.engine.models.runtime.conftest import Shelf
+from tests.engine.models.runtime import tiny
+from tests.engine.models.runtime.conftest import Shelf, describe
 
 EngineOf = Callable[..., DiffusionEngine]
 REMOVE, REPLACE, RESTYLE = EditKind.REMOVE, EditKind.REPLACE, EditKind.RESTYLE
@@ -308,28 +311,44 @@ def test_a_prompt_of_ten_thousand_characters_is_cut_and_said(
     assert all(len(note) < 400 for note in result.notes)
 
 
-def test_a_refused_picture_is_not_pasted(
-    engine_of: EngineOf, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    engine = engine_of("sd15")
-    edit(engine, request())
-    pipeline = pipeline_of(engine, "sd15")
-
-    def refuse(self: Any, image: Any, device: Any, dtype: Any) -> tuple[Any, list[bool]]:
-        checked = self.safety_checker is not None
-        return image, [checked]
-
-    monkeypatch.setattr(type(pipeline), "run_safety_checker", refuse)
-    monkeypatch.setattr(pipeline, "safety_checker", object())
-    with pytest.raises(CannotDoError, match="refused what was painted"):
+def test_a_models_own_safety_checker_refuses(tmp_path: Path) -> None:
+    pipeline = tiny.stable_diffusion()
+    vision = {"hidden_size": 8, "intermediate_size": 8, "num_attention_heads": 1, "image_size": 32}
+    config = transformers.CLIPConfig(
+        vision_config={**vision, "num_hidden_layers": 1, "patch_size": 16}, projection_dim=8
+    )
+    checker = StableDiffusionSafetyChecker(config)
+    # Every picture is nearer to every concept than this.
+    checker.concept_embeds_weights.data.fill_(-2)
+    size = {"height": 32, "width": 32}
+    pipeline.register_modules(
+        safety_checker=checker,
+        feature_extractor=transformers.CLIPImageProcessor(size=size, crop_size=size),
+    )
+    engine = engine_over(pipeline, tmp_path)
+    with pytest.raises(CannotDoError, match="The safety checker of Tiny own refused"):
         edit(engine, request())
-    edit(engine, request(options={"safety": "no"}))
-    assert pipeline.safety_checker is not None
+    assert np.ptp(edit(engine, request(options={"safety": "no"})).pixels[..., :3]) > 0
 
 
-def pipeline_of(engine: DiffusionEngine, id: str) -> Any:
-    with engine._runtime.use(id) as pipeline:
-        return pipeline
+def test_a_model_without_inpainting_channels_paints_too(tmp_path: Path) -> None:
+    pipeline = tiny.stable_diffusion()
+    network = type(pipeline.unet).from_config({**pipeline.unet.config, "in_channels": 4})
+    pipeline.register_modules(unet=network)
+    engine = engine_over(pipeline, tmp_path)
+    weak, strong = (
+        edit(engine, request(RESTYLE, options={"strength": strength, "steps": "4"}))
+        for strength in (".35", ".8")
+    )
+    assert differ(weak, strong)
+
+
+def engine_over(pipeline: Any, folder: Path) -> DiffusionEngine:
+    """An engine that knows this pipeline alone, saved where its publisher would."""
+    pipeline.save_pretrained(folder / "own")
+    loader = f"diffusers.{type(pipeline).__name__}"
+    model = replace(describe("own", loader, folder / "own"), native_sizes=(64,))
+    return DiffusionEngine(ModelRuntime(Shelf({"own": (model, folder / "own")}), device="cpu"))
 
 
 def test_memory_that_runs_out_is_met_with_less_and_said(
