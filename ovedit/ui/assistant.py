@@ -66,10 +66,14 @@ class Assistant(QObject):
         """The engine that answers phrases and clicks: the one chosen for it, if it can."""
         return self._able(self.engine, lambda info: info.selects)
 
+    @property
+    def chosen_editor(self) -> EngineInfo:
+        """The engine chosen to edit."""
+        return self._info(self._session.settings.edit_engine)
+
     def editor(self, kind: EditKind) -> EngineInfo:
         """The engine that does a kind of edit: the one chosen for edits, if it can."""
-        chosen = self._info(self._session.settings.edit_engine)
-        return self._able(chosen, lambda info: kind in info.edits)
+        return self._able(self.chosen_editor, lambda info: kind in info.edits)
 
     def _info(self, name: str) -> EngineInfo:
         unknown = EngineInfo(name, name, selects=True)

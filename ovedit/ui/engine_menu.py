@@ -1,4 +1,4 @@
-"""The menu of engines: which one works, how thoroughly, and the ways to its settings and models."""
+"""The menu of engines: who selects, who edits, how thoroughly; to their settings and models."""
 
 from __future__ import annotations
 
@@ -20,45 +20,56 @@ _TIPS: dict[Preset, str] = {
 
 
 class EngineMenu(QMenu):
-    """Signals: engine_chosen(name), preset_chosen(name); settings_requested() of the engine in use;
-    models_requested(id) for an engine whose model is not here, or with "" for all of them.
+    """Signals: selector_chosen(name), editor_chosen(name), preset_chosen(name);
+    settings_requested(name) of an engine in use; models_requested(id) for an engine whose model is
+    not here, or with "" for all of them.
     """
 
-    engine_chosen = Signal(str)
+    selector_chosen = Signal(str)
+    editor_chosen = Signal(str)
     preset_chosen = Signal(str)
-    settings_requested = Signal()
+    settings_requested = Signal(str)
     models_requested = Signal(str)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setToolTipsVisible(True)
 
-    def show_engines(self, engines: Sequence[EngineInfo], used: EngineInfo, preset: str) -> None:
-        """List what there is, the engine and the preset in use marked."""
+    def show_engines(
+        self, engines: Sequence[EngineInfo], selector: EngineInfo, editor: EngineInfo, preset: str
+    ) -> None:
+        """List what there is, with the engines and the preset in use marked."""
         # Groups would stay behind, for what is cleared are only the actions.
         for group in self.findChildren(QActionGroup):
             group.deleteLater()
         self.clear()
-        self._heading("Engine")
-        group = QActionGroup(self)
-        for info in engines:
-            here = info.available or not info.models
-            text = info.title if here else f"{info.title} (get {info.needs})"
-            tip = f"{info.good_at} {info.bad_at}"
-            if here:
-                self._choice(
-                    group, text, tip, info.name == used.name, self.engine_chosen, info.name
-                )
-            else:
-                self._link(text, self.models_requested, info.models[0]).setToolTip(tip)
+        able = [info for info in engines if info.selects]
+        self._list("Select with", able, selector, self.selector_chosen)
+        able = [info for info in engines if info.edits]
+        self._list("Edit with", able, editor, self.editor_chosen)
         self._heading("Preset")
         group = QActionGroup(self)
         for name, title in PRESET_TITLES.items():
             self._choice(group, title, _TIPS[name], name == preset, self.preset_chosen, name)
         self.addSeparator()
-        settings = self._link("Engine settings…", self.settings_requested)
-        settings.setEnabled(used.settings is None and bool(engines))
+        for info in dict.fromkeys((selector, editor)):
+            settings = self._link(f"Settings of {info.title}…", self.settings_requested, info.name)
+            settings.setEnabled(info.settings is None and bool(engines))
         self._link("Models…", self.models_requested, "")
+
+    def _list(
+        self, heading: str, engines: Sequence[EngineInfo], used: EngineInfo, chosen: SignalInstance
+    ) -> None:
+        self._heading(heading)
+        group = QActionGroup(self)
+        for info in engines:
+            tip = f"{info.good_at} {info.bad_at}"
+            if info.available or not info.models:
+                on = info.name == used.name
+                self._choice(group, info.title, tip, on, chosen, info.name)
+            else:
+                text = f"{info.title} (get {info.needs})"
+                self._link(text, self.models_requested, info.models[0]).setToolTip(tip)
 
     def _heading(self, text: str) -> None:
         if not self.isEmpty():

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 from PySide6.QtCore import QObject, QTimer, Signal
 
 from ovedit.document import Document, DocumentState
-from ovedit.engine.requests import Request
+from ovedit.engine.requests import EditRequest, Request
 from ovedit.errors import EngineMissingError, ModelError, OVEditError
 from ovedit.service.jobs import Job, JobFailure, JobProgress, JobResult, Where, new_job_id
 from ovedit.service.model_service import ModelService
@@ -122,7 +122,7 @@ class Errands(QObject):
         """List a job for each title now; `prepare` makes their questions on another thread.
 
         A large picture takes a while to flatten, and the window should answer a click at once.
-        engine: who is asked. where, tag: see `ModelService.submit` and `Job`. Returns the jobs' ids.
+        engine: who is asked. where, tag: see `ModelService.submit` and `Job`. Returns the jobs.
         """
         state, revision = document.snapshot(), document.revision
         numbers = tuple(new_job_id() for _ in titles)
@@ -299,12 +299,15 @@ class Errands(QObject):
             return []
         missing = error.models[:1] if isinstance(error, EngineMissingError) else ()
         models = ("Models…", ":".join((MODELS, *missing)))
+        built_in = ("Use the built-in engine", USE_BUILT_IN)
+        if isinstance(request, EditRequest):
+            return [models, (built_in[0], f"{USE_BUILT_IN}:edit")]
         engines = {info.name: info for info in self._service.engines()}
         info = engines.get(failure.job.engine)
         # Available means that the smallest models are here.
         if missing and request.preset != "fast" and info is not None and info.available:
             return [models, ("Use the preset Fast", USE_FAST)]
-        return [models, ("Use the built-in engine", USE_BUILT_IN)]
+        return [models, built_in]
 
     def _cancelled(self, job: Job) -> None:
         self._abandon(job.id)

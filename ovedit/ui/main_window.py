@@ -189,9 +189,12 @@ class MainWindow(QMainWindow):
         self.tool_column.chosen.connect(self.use_tool)
         self.options_bar.changed.connect(self.canvas.update)
         engines = self.options_bar.engine_menu
-        engines.engine_chosen.connect(self._use_engine)
-        engines.preset_chosen.connect(self._use_preset)
-        engines.settings_requested.connect(partial(run, edit.engine_settings))
+        engines.selector_chosen.connect(lambda name: self._set(select_engine=name))
+        engines.editor_chosen.connect(lambda name: self._set(edit_engine=name))
+        engines.preset_chosen.connect(lambda name: self._set(preset=name))
+        engines.settings_requested.connect(
+            lambda name: run(lambda c: edit.engine_settings(c, name))
+        )
         engines.models_requested.connect(desk.show)
         self.options_bar.snap_requested.connect(partial(run, mask.snap_to_edges))
         self.status.cancel_requested.connect(errands.cancel)
@@ -325,25 +328,23 @@ class MainWindow(QMainWindow):
         self._show_engine()
 
     def _show_engine(self) -> None:
-        engine, engines = self.assistant.engine, self.assistant.engines
-        self.options_bar.show_engines(engines, engine, self.session.settings.preset)
-        self.status.show_engine(engine.title)
-        self.prompt.set_engine(engine.title, engine.good_at)
-        used = f"{engine.title} · {self.session.settings.preset}"
-        self.prompt.engine_button.setToolTip(f"Engine: {used}")
+        selector, engines = self.assistant.engine, self.assistant.engines
+        editor, preset = self.assistant.chosen_editor, self.session.settings.preset
+        self.options_bar.show_engines(engines, selector, editor, preset)
+        self.status.show_engine(selector.title)
+        self.prompt.set_engine(selector.title, selector.good_at)
+        used = f"{selector.title} selects, {editor.title} edits · {preset}"
+        self.prompt.engine_button.setToolTip(used)
         able = {kind: self.assistant.editor(kind) for kind in EditKind}
         self.prompt.edit_line.set_uses_negative(able[EditKind.REPLACE].uses_negative)
-        cannot = f"{engine.title} does not do this."
+        cannot = f"{editor.title} does not do this."
         self.prompt.edit_line.set_kinds(
             {str(k): cannot if engines and k not in e.edits else "" for k, e in able.items()}
         )
 
-    def _use_engine(self, name: str) -> None:
-        both = self.session.settings.changed(select_engine=name, edit_engine=name)
-        self.session.change_settings(both)
-
-    def _use_preset(self, name: str) -> None:
-        self.session.change_settings(self.session.settings.changed(preset=name))
+    def _set(self, **values: object) -> None:
+        """Change the settings."""
+        self.session.change_settings(self.session.settings.changed(**values))
 
     def _show_jobs(self, views: tuple[JobView, ...]) -> None:
         self.jobs.set_jobs(views)
@@ -387,21 +388,19 @@ class MainWindow(QMainWindow):
             self.errands.add_held()
         elif key.partition(":")[0] == MODELS:
             self.model_desk.show(key.partition(":")[2])
-        elif key == USE_BUILT_IN:
-            self._use_engine(self.assistant.engines[0].name)
+        elif key.partition(":")[0] == USE_BUILT_IN:
+            role = "edit_engine" if key.endswith(":edit") else "select_engine"
+            self._set(**{role: self.assistant.engines[0].name})
         elif key == USE_FAST:
-            self._use_preset("fast")
+            self._set(preset="fast")
             # What was asked for is still there: Enter asks for it again.
             self.prompt.focus_phrase()
         else:
             self.menus.actions[key].trigger()
 
     def _keep_prompts(self, phrases: tuple[str, ...], words: tuple[str, ...]) -> None:
-        self.session.change_settings(
-            self.session.settings.changed(
-                recent_prompts=tuple(reversed(phrases)), recent_words=tuple(reversed(words))
-            )
-        )
+        recent = tuple(reversed(phrases)), tuple(reversed(words))
+        self._set(recent_prompts=recent[0], recent_words=recent[1])
 
     def _open_files(self, paths: Sequence[str]) -> None:
         if paths:

@@ -12,7 +12,7 @@ MODELS = "models"
 USE_FAST = "use-fast"
 """The key of a button that turns to the preset with the smallest models."""
 USE_BUILT_IN = "use-built-in"
-"""The key of a button that goes back to the engine that is always there."""
+"""The key of a button that goes back to the engine that is always there; with ":edit" for edits."""
 
 MessageKind = Literal["info", "warning", "error"]
 

@@ -60,7 +60,6 @@ class OptionsBar(QToolBar):
         self._build()
         self._row.addStretch(1)
         self.engine = MenuButton("Engine")
-        self.engine.setToolTip("The engine that selects and edits")
         self.engine_menu = EngineMenu(self.engine)
         self.engine.setMenu(self.engine_menu)
         self._row.addWidget(self.engine)
@@ -158,10 +157,15 @@ class OptionsBar(QToolBar):
         self._erase.setChecked(options.subtract)
         self._swatch.set_colour(QColor(*options.colour).name())
 
-    def show_engines(self, engines: Sequence[EngineInfo], used: EngineInfo, preset: str) -> None:
-        """Name the engine in use, with a menu of what there is."""
-        self.engine.setText(f"Engine: {used.title} · {preset}")
-        self.engine_menu.show_engines(engines, used, preset)
+    def show_engines(
+        self, engines: Sequence[EngineInfo], selector: EngineInfo, editor: EngineInfo, preset: str
+    ) -> None:
+        """Name the engines in use, with a menu of what there is."""
+        same = selector.name == editor.name
+        both = selector.title if same else f"{selector.title}, {editor.title}"
+        self.engine.setText(f"{'Engine' if same else 'Engines'}: {both} · {preset}")
+        self.engine.setToolTip(f"{selector.title} selects, {editor.title} edits")
+        self.engine_menu.show_engines(engines, selector, editor, preset)
         self.engine.updateGeometry()
 
     def _set(self, **values: object) -> None:

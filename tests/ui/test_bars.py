@@ -253,7 +253,12 @@ def test_the_window_stays_small_through_the_main_job(
     window.prompt.words.setFocus()
     QTest.keyClicks(window.prompt.words, "a rather long wish for a metal bench")
     QTest.keyClick(window.prompt.words, Qt.Key.Key_Return)
-    qtbot.waitUntil(lambda: len(document.layers) == 5)
+    strip = window.gallery_desk.strip
+    qtbot.waitUntil(lambda: sum(thumb.ready for thumb in strip.thumbs) == 4)
+    assert (window.width(), window.height()) == (820, 600)
+    assert strip.geometry().bottom() < window.prompt.y()
+    qtbot.mouseClick(strip.thumbs[0], Qt.MouseButton.LeftButton)
+    assert len(document.layers) == 2
     qtbot.wait(20)
     assert (window.width(), window.height()) == (820, 600)
 

@@ -17,6 +17,7 @@ from tests.ui.conftest import MakeWindow, picture
 LEFT = Qt.MouseButton.LeftButton
 OTHER = EngineInfo("other", "Other", selects=True, models=("tiny",), needs="Tiny", available=False)
 PICKER = EngineInfo("picker", "Picker", selects=True)
+PAINTER = EngineInfo("painter", "Painter", selects=False, edits=frozenset(EditKind))
 
 
 def entry(menu: EngineMenu, text: str) -> QAction:
@@ -31,19 +32,29 @@ def test_engine_and_preset_in_use_are_marked_and_chosen(make_window: MakeWindow)
     window = make_window(FakeProvider(others=(PICKER,)))
     menu = window.options_bar.engine_menu
     assert window.prompt.engine_button.menu() is menu, "the same beside the phrase"
-    assert marked(menu) == ["Fake", "Balanced"]
+    assert marked(menu) == ["Fake", "Fake", "Balanced"]
     entry(menu, "Quality").trigger()
     assert window.session.settings.preset == "quality"
     entry(menu, "Picker").trigger()
     assert window.assistant.engine == PICKER
-    assert marked(menu) == ["Picker", "Quality"]
-    assert window.options_bar.engine.text() == "Engine: Picker · quality"
+    assert marked(menu) == ["Picker", "Fake", "Quality"]
+    assert window.options_bar.engine.text() == "Engines: Picker, Fake · quality"
+
+
+def test_who_edits_is_chosen_apart_from_who_selects(make_window: MakeWindow) -> None:
+    window = make_window(FakeProvider(others=(PAINTER,)))
+    menu = window.options_bar.engine_menu
+    entry(menu, "Painter").trigger()
+    assert window.assistant.editor(EditKind.REPLACE) == PAINTER
+    assert window.assistant.selector.name == "fake"
+    assert marked(menu) == ["Fake", "Painter", "Balanced"]
+    assert entry(menu, "Settings of Painter…").isEnabled()
 
 
 def test_what_is_not_here_leads_to_its_model(qtbot: QtBot) -> None:
     menu = EngineMenu()
     qtbot.addWidget(menu)
-    menu.show_engines((OTHER,), OTHER, "fast")
+    menu.show_engines((OTHER,), OTHER, OTHER, "fast")
     with qtbot.waitSignal(menu.models_requested) as asked:
         entry(menu, "Other (get Tiny)").trigger()
     assert asked.args == ["tiny"]
@@ -65,7 +76,7 @@ def test_the_settings_of_the_engine_reach_its_requests(
         dialog.accept()
 
     QTimer.singleShot(100, fill)
-    entry(window.options_bar.engine_menu, "Engine settings…").trigger()
+    entry(window.options_bar.engine_menu, "Settings of Fake…").trigger()
     assert window.session.settings.engine_options == {"fake": {"mood": "keen"}}
     window.assistant.select("bench")
     qtbot.waitUntil(lambda: not window.errands.busy)
@@ -92,6 +103,28 @@ def test_a_preset_that_lacks_models_offers_them_and_the_smallest_preset(
     window.prompt.message_action.emit("use-fast")
     assert window.session.settings.preset == "fast"
     assert window.prompt.phrase.hasFocus()
+
+
+def test_an_edit_that_lacks_models_offers_them_and_the_built_in_engine_for_edits(
+    make_window: MakeWindow, qtbot: QtBot
+) -> None:
+    error = EngineMissingError("No model is here.", "Get it.", ("large",))
+    window = make_window(FakeProvider({"metal": [Fail(error)]}, others=(PAINTER,)))
+    window.session.show_pixels(picture(), "picture")
+    window.assistant.select("bench")
+    qtbot.waitUntil(lambda: not window.errands.busy)
+    document = window.session.document
+    assert document is not None
+    window.assistant.edit(EditKind.REPLACE, "metal", [document.masks[0].id])
+    qtbot.waitUntil(lambda: bool(window.prompt.message))
+    buttons = window.prompt.message_bar.findChildren(type(window.prompt.apply_button))
+    assert [button.text() for button in buttons] == ["Models…", "Use the built-in engine"]
+    window.session.change_settings(
+        window.session.settings.changed(select_engine="painter", edit_engine="painter")
+    )
+    buttons[1].click()
+    assert window.session.settings.edit_engine == "fake"
+    assert window.session.settings.select_engine == "painter"
 
 
 def test_an_edit_goes_to_an_engine_that_does_it(make_window: MakeWindow) -> None:

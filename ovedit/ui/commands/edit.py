@@ -138,11 +138,12 @@ def models(c: Context) -> None:
     c.window.model_desk.show()
 
 
-def engine_settings(c: Context) -> None:
-    """Change the settings of the engine in use."""
+def engine_settings(c: Context, name: str) -> None:
+    """Change the settings of an engine in use."""
     from ovedit.ui.dialogs.engine_settings import EngineSettingsDialog
 
-    session, engine = c.window.session, c.window.assistant.engine
+    assistant, session = c.window.assistant, c.window.session
+    engine = next(x for x in (assistant.engine, assistant.chosen_editor) if x.name == name)
     settings = session.settings
 
     def describe(options: Mapping[str, str]) -> Sequence[SettingLine]:
