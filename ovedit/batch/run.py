@@ -285,6 +285,7 @@ class _Run:
         )
         if self.ledger is None:
             return record
+        self.cancel.check()
         progress(_WRITTEN, "Writing")
         _writing(lambda: write_picture(pictures.mask, with_masks(document.state, before)))
         return self._written(photo, record, document, followed, opened.exif, pictures)

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from functools import cache
 from types import UnionType
-from typing import Any, Literal, get_args, get_origin, get_type_hints
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from ovedit.engine.requests import EditKind, Preset
 from ovedit.errors import UsageError
@@ -167,7 +167,7 @@ class Recipe(_Checked):
 def wanted_of(part: type, name: str, value: object) -> str:
     """What a field of a part of a recipe must be, in words, or empty where the value fits it."""
     hint = _hints(part)[name]
-    if get_origin(hint) is UnionType:
+    if get_origin(hint) in (UnionType, Union):
         if value is None:
             return ""
         hint = next(each for each in get_args(hint) if each is not type(None))
