@@ -151,9 +151,11 @@ class LocalLibrary:
 
     def _add(self, folder: Path, id: str = "") -> tuple[Model, bool]:
         """Do `add`, and say whether the folder was not remembered before."""
-        from ovedit.engine.models import recognise
+        from ovedit.engine.models import checkpoints, recognise
 
         folder = folder.expanduser().absolute()
+        if folder.is_file():
+            raise checkpoints.refusal(folder)
         places = recognise.places_in(folder)
         with self._changing:
             catalogue = self._catalogue()
@@ -229,7 +231,7 @@ class LocalLibrary:
     ) -> tuple[Model, Path]:
         from ovedit.engine.models import recognise
 
-        found = recognise.matching(places, catalogue.models)
+        found = recognise.matching(places, self._sought(catalogue, places))
         if len({model.id for model, _ in found}) > 1:
             ids = ", ".join(dict.fromkeys(model.id for model, _ in found))
             raise ModelError(
@@ -247,6 +249,22 @@ class LocalLibrary:
             "Name the folder with the model's own files in it, under the names that its publisher "
             "gave them; with --as ID you are told what is missing.",
         )
+
+    def _sought(self, catalogue: Catalogue, places: Sequence[Path]) -> list[Model]:
+        """The entries that a folder may be.
+
+        Two models trained from the same one have the same names and sizes: an entry for a folder
+        of the person's own is only what has the same bytes, as long as they are there to compare.
+        """
+        from ovedit.engine.models import recognise
+
+        def may_be(model: Model) -> bool:
+            kept = None if model.repository else self._state(catalogue, model.id).folder
+            if kept is None:
+                return True
+            return any(recognise.same_bytes(model, kept, place) for place in places)
+
+        return [model for model in catalogue.models if may_be(model)]
 
 
 _FOLLOW = "Copy the folder again with its links followed, as `cp -rL` does."

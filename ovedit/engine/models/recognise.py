@@ -11,6 +11,7 @@ from typing import Any
 
 from ovedit.engine.library import Licence, Model, ModelFile, Task
 from ovedit.engine.models import store
+from ovedit.engine.models.graphs import side_of_eraser
 from ovedit.engine.models.loader_names import is_loader
 from ovedit.engine.models.verify import tensors_of, well_formed
 from ovedit.errors import ModelError
@@ -23,9 +24,12 @@ _TASKS = {
 }
 _DTYPES = {"F32": "float32", "F16": "float16", "BF16": "bfloat16"}
 _BYTES = {"float32": 4, "float16": 2, "bfloat16": 2}
-_WEIGHTS = ".safetensors"
+_WEIGHTS, _GRAPH = ".safetensors", ".onnx"
+_KINDS = (_WEIGHTS, ".json", ".txt", ".model")
 _LIKE = 0.02
 """How far the count of numbers may be from the catalogue's for the same model."""
+_SAMPLE, _SAMPLES = 1 << 16, 32
+"""Bytes and number of the samples that are compared: trained weights differ nearly everywhere."""
 _SCALE = 8
 """Pixels a side of one latent cell of the diffusion models that we load."""
 
@@ -90,6 +94,28 @@ def lacking(place: Path, model: Model) -> list[str]:
     return reasons
 
 
+def same_bytes(model: Model, one: Path, other: Path) -> bool:
+    """Whether the largest file of a model is the same in two folders, as far as samples tell."""
+    if one == other:
+        return True
+    name = max(model.files, key=lambda file: file.size).path
+    paths = store.inside(one, name), store.inside(other, name)
+    try:
+        sizes = {path.stat().st_size for path in paths}
+        if len(sizes) > 1:
+            return False
+        step = max(_SAMPLE, sizes.pop() // _SAMPLES)
+        with paths[0].open("rb") as first, paths[1].open("rb") as second:
+            for start in range(0, step * _SAMPLES, step):
+                first.seek(start)
+                second.seek(start)
+                if first.read(_SAMPLE) != second.read(_SAMPLE):
+                    return False
+    except OSError:
+        return False
+    return True
+
+
 def _is_model(place: Path, model: Model) -> bool:
     if lacking(place, model):
         return False
@@ -117,7 +143,7 @@ def own_entry(place: Path, models: Sequence[Model]) -> Model | None:
     """
     loader = _loader_of(place)
     if not loader:
-        return None
+        return _eraser(place, models)
     files = tuple(_files(place))
     weights = [place / file.path for file in files if file.path.endswith(_WEIGHTS)]
     if not weights:
@@ -126,8 +152,7 @@ def own_entry(place: Path, models: Sequence[Model]) -> Model | None:
             "publishers it does not know.",
             "Look for a version of the model with *.safetensors files.",
         )
-    in_a_cache = place.parent.name == "snapshots"
-    name = place.parents[1].name.rpartition("--")[2] if in_a_cache else place.name
+    name = _name_of(place)
     parameters, memory = _counted(weights)
     alike = [model.capabilities for model in models if model.loader == loader]
     return Model(
@@ -145,6 +170,38 @@ def own_entry(place: Path, models: Sequence[Model]) -> Model | None:
         capabilities=frozenset.intersection(*alike) if alike else frozenset(),
         own=True,
     )
+
+
+def _eraser(place: Path, models: Sequence[Model]) -> Model | None:
+    """An entry for a folder with one ONNX graph in it, which is an eraser or refused."""
+    graphs = sorted(place.glob(f"*{_GRAPH}"))
+    if len(graphs) != 1:
+        return None
+    side = side_of_eraser(graphs[0])
+    files = tuple(_files(place, (_GRAPH, ".data")))
+    size = sum(file.size for file in files)
+    name = _name_of(place)
+    return Model(
+        id=_free_id(name, {model.id for model in models}),
+        title=name or str(place),
+        task=Task.ERASE,
+        loader="onnx",
+        repository="",
+        revision="",
+        files=files,
+        licence=Licence("not stated", ""),
+        parameters=size // _BYTES["float32"],
+        memory={"float32": size},
+        native_sizes=() if side is None else (side,),
+        capabilities=frozenset({"remove", "any-size" if side is None else "fixed-size"}),
+        own=True,
+    )
+
+
+def _name_of(place: Path) -> str:
+    """What a folder's model goes by: in the hub's cache, its repository."""
+    in_a_cache = place.parent.name == "snapshots"
+    return place.parents[1].name.rpartition("--")[2] if in_a_cache else place.name
 
 
 def _loader_of(place: Path) -> str:
@@ -169,13 +226,13 @@ def _said(path: Path) -> dict[str, Any]:
     return content if isinstance(content, dict) else {}
 
 
-def _files(place: Path) -> Iterator[ModelFile]:
+def _files(place: Path, kinds: Sequence[str] = _KINDS) -> Iterator[ModelFile]:
     for path in sorted(place.rglob("*")):
         name = path.relative_to(place)
         size = store.size_of(path)
         if not size or any(part.startswith(".") for part in name.parts):
             continue
-        if path.suffix in (_WEIGHTS, ".json", ".txt", ".model"):
+        if path.suffix in kinds:
             yield ModelFile(name.as_posix(), size)
 
 

@@ -165,7 +165,12 @@ def well_formed(path: Path) -> bool | None:
 
 
 def tensors_of(path: Path) -> list[tuple[str, tuple[int, ...]]]:
-    """Type ("F16", "BF16", ...) and shape of every tensor of a safetensors file; reads no weights.
+    """Type ("F16", "BF16", ...) and shape of every tensor; see `headers_of`."""
+    return list(headers_of(path).values())
+
+
+def headers_of(path: Path) -> dict[str, tuple[str, tuple[int, ...]]]:
+    """Type and shape of every tensor of a safetensors file by name; reads no weights.
 
     Raises `ValueError` where the file is none or is not as long as its header says, and `OSError`.
     """
@@ -173,8 +178,9 @@ def tensors_of(path: Path) -> list[tuple[str, tuple[int, ...]]]:
 
     try:
         with safe_open(path, framework="numpy") as tensors:
-            names = tensors.keys()
-            slices = [tensors.get_slice(name) for name in names]
-            return [(part.get_dtype(), tuple(part.get_shape())) for part in slices]
+            parts = {name: tensors.get_slice(name) for name in tensors.keys()}  # noqa: SIM118
+            return {
+                name: (part.get_dtype(), tuple(part.get_shape())) for name, part in parts.items()
+            }
     except SafetensorError as e:
         raise ValueError(f"{path} is not a whole safetensors file: {e}.") from e

@@ -355,6 +355,19 @@ def test_a_kind_that_is_known_becomes_an_entry_of_its_own(library, tmp_path) -> 
         library.model(model.id)
 
 
+def test_a_model_trained_from_another_is_not_taken_for_it(library, tmp_path) -> None:
+    one = library.add(write(tmp_path / "one" / "mine", UNKNOWN))
+    trained = UNKNOWN | {"unet/model.safetensors": save({"w": np.ones(700, np.float16)})}
+    folder = write(tmp_path / "other" / "mine", trained)
+    other, added = library.resolve(str(folder))
+    assert (other.id, added) == ("mine-2", True) and one.id == "mine"
+    assert library.state(other.id).folder == folder
+    assert library.resolve(str(folder)) == (other, False), "nothing is added twice"
+    assert library.resolve("mine-2") == (other, False)
+    with pytest.raises(ModelError, match="no model 'min'"):
+        library.resolve("min")
+
+
 @pytest.mark.parametrize(
     ("files", "task"),
     [
