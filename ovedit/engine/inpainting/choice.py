@@ -99,6 +99,16 @@ def offered(lines: Sequence[SettingLine], library: ModelLibrary) -> tuple[Settin
     return tuple(replace(line, choices=choices.get(line.key, line.choices)) for line in lines)
 
 
+def missing_adapter(
+    choice: Choice, settings: InpaintingSettings, library: ModelLibrary
+) -> Model | None:
+    """The adapter that would save steps, where the settings want one and none is here."""
+    if settings.adapter != AUTO or choice.model is None or choice.adapter is not None:
+        return None
+    fitting = _made_for(choice.model, Task.ADAPTER, library)
+    return min(fitting, key=lambda other: other.parameters, default=None)
+
+
 def able(model: Model, kind: EditKind) -> bool:
     """Whether a model is good enough for a kind of edit.
 

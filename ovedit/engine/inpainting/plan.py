@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ovedit.engine.inpainting.area import ModelShape, WorkArea, work_areas
-from ovedit.engine.inpainting.choice import Choice, able, choose
+from ovedit.engine.inpainting.choice import Choice, able, choose, missing_adapter
 from ovedit.engine.inpainting.families import (
     INSTRUCTION,
     Recipe,
@@ -75,6 +75,11 @@ def plan_edit(request: EditRequest, library: ModelLibrary) -> EditPlan:
         words = _words(request, choice.model, numbers, settings)
         strength = numbers.strength(_strength(request.kind, choice, settings))
         notes += _told(request, words)
+        if (adapter := missing_adapter(choice, settings, library)) is not None:
+            notes.append(
+                f"{adapter.title} would save most of the steps: get it with "
+                f"`ovedit models get {adapter.id}`."
+            )
     areas = areas_of(request, shape, choice.eraser if numbers is None else NONE, settings)
     notes += [area.note for area in areas if area.note]
     return EditPlan(

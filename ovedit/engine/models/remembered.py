@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import platform
 from collections.abc import Mapping
@@ -35,6 +36,7 @@ def remember(name: str, values: Mapping[str, float]) -> None:
         return
 
 
+@functools.cache
 def processor() -> str:
     """The processor's name, for numbers that hold for this computer only."""
     info = Path("/proc/cpuinfo")

@@ -12,6 +12,7 @@ from ovedit.engine.inpainting.choice import Choice, choose, models_for, offered
 from ovedit.engine.inpainting.families import FAMILIES, family_of, recipe, shape_of
 from ovedit.engine.inpainting.forecast import Run, Timing, expected, forecast, learn
 from ovedit.engine.inpainting.painting import timing_of
+from ovedit.engine.inpainting.plan import plan_edit
 from ovedit.engine.inpainting.settings import describe, from_options
 from ovedit.engine.library import Task
 from ovedit.engine.models.catalogue import load_catalogue
@@ -72,6 +73,15 @@ def test_helpers_are_taken_where_they_are_here_and_fit(shelf_of: MakeShelf) -> N
     assert chosen(shelf, REPLACE, "quality", model="sd15").ids == ("sd15", "taesd")
     assert chosen(shelf, REPLACE, "fast", model="sdxl").ids == ("sdxl",)
     assert chosen(shelf, REPLACE, model="sdxl", adapter="lora").ids == ("sdxl", "lora")
+
+
+def test_an_adapter_that_would_save_steps_is_named(shelf_of: MakeShelf) -> None:
+    shelf = shelf_of("sd15", absent=("lora",))
+    notes = plan_edit(request(preset="fast"), shelf).notes
+    assert "Tiny lora would save most of the steps: get it with `ovedit models get lora`." in notes
+    assert not any("lora" in note for note in plan_edit(request(), shelf).notes)
+    here = shelf_of("sd15", "lora")
+    assert not any("lora" in note for note in plan_edit(request(preset="fast"), here).notes)
 
 
 def test_errors_name_what_to_get() -> None:
