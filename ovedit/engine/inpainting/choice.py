@@ -156,8 +156,12 @@ def _with_helpers(choice: Choice, settings: InpaintingSettings, library: ModelLi
 
 def _helper(task: Task, model: Model, library: ModelLibrary) -> Model | None:
     """The smallest one here that is made for the model."""
-    fitting = (other for other in library.models() if other.task is task and model.id in other.base)
-    return min(_here(fitting, library), key=lambda other: other.parameters, default=None)
+    fitting = _here(_made_for(model, task, library), library)
+    return min(fitting, key=lambda other: other.parameters, default=None)
+
+
+def _made_for(model: Model, task: Task, library: ModelLibrary) -> list[Model]:
+    return [other for other in library.models() if other.task is task and model.id in other.base]
 
 
 def _check(model: Model) -> None:
