@@ -127,12 +127,13 @@ class Backbone:
         """What leaves a block (..., c) as L2-normalised features (..., e) in float32."""
         return self.projected(self.normed(y))
 
-    def overall(self, pixels: Tensor) -> Tensor:
+    def overall(self, pixels: Tensor, size: tuple[int, int] | None = None) -> Tensor:
         """The class token's feature (b, e), L2-normalised, of RGB (b, 3, H, W) in [0, 1].
 
-        The pixels are brought to the size that the model was trained at: all of them are seen.
+        size: height and width, multiples of the patch, that the pixels are brought to, so that all
+        of them are seen; by default those that the model was trained at.
         """
-        size = self.image_size
+        size = size or self.image_size
         if tuple(pixels.shape[-2:]) != size:
             pixels = F.interpolate(pixels, size, mode="bicubic", antialias=True).clamp(0, 1)
         last = self.depth + 1

@@ -22,6 +22,7 @@ from ovedit.engine.protocols import CancelToken, Progress
 from ovedit.engine.requests import Pixels
 from ovedit.engine.segmentation.automatic import SMALLER
 from ovedit.engine.segmentation.backbone import Backbone
+from ovedit.engine.segmentation.sam import opaque
 from ovedit.engine.segmentation.settings import SegmentationSettings
 from ovedit.engine.segmentation.text import TextBank
 from ovedit.engine.segmentation.values import FeatureMap, Proposal
@@ -64,11 +65,18 @@ def cropped(
     progress: Progress,
     cancel: CancelToken,
 ) -> torch.Tensor:
-    """(m, c) L2-normalised: the weighted mean of CLIP's embedding of each mask's surroundings, as
-    square crops of the settings' sizes. Checks `cancel` before every crop.
+    """(m, c) L2-normalised: the weighted mean of CLIP's embeddings of each mask's surroundings.
+
+    CLIP sees them as squares of the settings' sizes, rounded to whole patches, and not only of the
+    one that it was trained at: else all would say the same. Checks `cancel` before every crop.
     """
     backbone = Backbone(clip)
-    sides, weights = settings.proposals.crop_sizes, settings.proposals.crop_weights
+    weights = settings.proposals.crop_weights
+    sides = [
+        max(1, round(side / backbone.patch)) * backbone.patch
+        for side in settings.proposals.crop_sizes
+    ]
+    image = opaque(image)
     scale = image.shape[1] / size.width
     rows = []
     for number, proposal in enumerate(proposals):
@@ -79,7 +87,7 @@ def cropped(
             cancel.check()
             square = cv2.resize(seen, (side, side), interpolation=cv2.INTER_AREA)
             pixels = torch.from_numpy(np.asarray(square, np.float32) / 255).permute(2, 0, 1)
-            total += weight * backbone.overall(pixels[None].to(backbone.device))[0].float()
+            total += weight * backbone.overall(pixels[None].to(backbone.device), (side, side))[0]
         rows.append(functional.normalize(total, dim=0))
     progress(1.0, _STEP)
     return torch.stack(rows)
@@ -204,14 +212,14 @@ def _overlaps(start: int, count: int, length: int, cells: int) -> tuple[slice, N
 
 
 def _surroundings(image: Pixels, rect: Rect, scale: float) -> NDArray[np.uint8]:
-    """(s, s, 3): the square around a mask, continued at the picture's border as it ends there."""
+    """(s, s, 3): the square around a mask in a picture (H, W, 3), which goes on as it ends."""
     side = max(2, round(max(rect.width, rect.height) * scale * (1 + 2 * _MARGIN)))
     left = round((rect.x + rect.width / 2) * scale - side / 2)
     top = round((rect.y + rect.height / 2) * scale - side / 2)
     height, width = image.shape[:2]
     across = np.clip(np.arange(left, left + side), 0, width - 1)
     down = np.clip(np.arange(top, top + side), 0, height - 1)
-    return np.ascontiguousarray(image[np.ix_(down, across)][..., :3])
+    return np.ascontiguousarray(image[np.ix_(down, across)])
 
 
 def _inside(proposal: Proposal, part: Rect) -> NDArray[np.bool_]:

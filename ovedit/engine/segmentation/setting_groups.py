@@ -120,7 +120,7 @@ class ProposalSettings:
         "one pass of the encoder for all masks",
     )
     crop_sizes: tuple[int, ...] = knob(
-        (224, 336, 512), "crops: sides of a crop", "the thesis's", 16, 4096
+        (224, 336, 512), "crops: sides at which CLIP sees a crop", "the thesis's", 16, 4096
     )
     crop_weights: tuple[float, ...] = knob(
         (0.2, 0.5, 0.3), "crops: weight of each size", "the thesis's", 0, 100

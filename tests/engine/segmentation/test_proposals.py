@@ -1,16 +1,23 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ovedit.engine.models.runtime.loaders.clip import ClipModel
+from ovedit.engine.protocols import CancelToken, silent
+from ovedit.engine.segmentation.backbone import Backbone
 from ovedit.engine.segmentation.overlap import iou
 from ovedit.engine.segmentation.proposals import (
+    background,
     choose,
+    cropped,
     ensemble,
     overlap,
     painted,
@@ -18,8 +25,11 @@ from ovedit.engine.segmentation.proposals import (
     pooled,
 )
 from ovedit.engine.segmentation.settings import SegmentationSettings
+from ovedit.engine.segmentation.text import TextBank
 from ovedit.engine.segmentation.values import FeatureMap, Proposal
+from ovedit.errors import Cancelled
 from ovedit.geometry import Rect, Size
+from tests.engine.segmentation.test_text import Opener, by_hand
 
 SIZE = Size(40, 20)
 SETTINGS = SegmentationSettings()
@@ -55,6 +65,70 @@ def test_every_mask_has_features_even_a_tiny_one(proposal: Proposal) -> None:
     features = FeatureMap(torch.ones(3, 3, 2), torch.ones(2))
     (found,) = pooled(features, [proposal], SIZE)
     torch.testing.assert_close(found, torch.full((2,), 0.5**0.5))
+
+
+def test_crops_are_seen_at_their_sizes_and_weighed(clip: ClipModel) -> None:
+    image = np.random.default_rng(0).integers(0, 256, (40, 80, 3), np.uint8)
+    settings = knobs(crop_sizes=(16, 34, 48), crop_weights=(0.2, 0.5, 0.3))
+    proposals = [box(10, 8, 10, 5), box(0, 0, 5, 5)]
+    found = cropped(clip, image, proposals, SIZE, settings, silent, CancelToken())
+    # The picture is twice as large as the masks; a tenth of their length lies around them.
+    far = np.pad(image, ((12, 12), (12, 12), (0, 0)), "edge")
+    seen = [image[9:33, 18:42], far[11:23, 11:23]]
+    backbone = Backbone(clip)
+    for row, crop in zip(found, seen, strict=True):
+        total = torch.zeros(24)
+        for side, weight in ((16, 0.2), (32, 0.5), (48, 0.3)):
+            small = cv2.resize(crop, (side, side), interpolation=cv2.INTER_AREA)
+            rgb = torch.from_numpy(np.asarray(small, np.float32) / 255).permute(2, 0, 1)[None]
+            y = backbone.walk(backbone.normalised(rgb), {5})[5]
+            assert y.shape[1] == 1 + (side // 8) ** 2
+            total += weight * backbone.features(y[0, 0])
+        torch.testing.assert_close(row, total / total.norm(), atol=1e-5, rtol=0)
+
+
+def test_a_crop_shows_nothing_of_what_is_transparent(clip: ClipModel) -> None:
+    seen = []
+    for colour in (0, 255):
+        image = np.full((20, 40, 4), 90, np.uint8)
+        image[:, :20] = (colour, colour, colour, 0)
+        settings = knobs(crop_sizes=(32,), crop_weights=(1.0,))
+        seen.append(
+            cropped(clip, image, [box(12, 4, 12, 9)], SIZE, settings, silent, CancelToken())
+        )
+    assert torch.equal(*seen)
+
+
+def test_cancelling_stops_before_the_next_crop(clip: ClipModel) -> None:
+    image = np.zeros((20, 40, 3), np.uint8)
+    told: list[float] = []
+    cancel = CancelToken()
+
+    def stop(fraction: float, *_: object) -> None:
+        told.append(fraction)
+        if len(told) == 2:
+            cancel.cancel()
+
+    proposals = [box(x, 4, 8, 8) for x in (0, 8, 16, 24)]
+    settings = knobs(crop_sizes=(16,), crop_weights=(1.0,))
+    with pytest.raises(Cancelled):
+        cropped(clip, image, proposals, SIZE, settings, stop, cancel)
+    assert told == [0, 0.25]
+
+
+def test_the_backgrounds_words_share_with_the_phrases(clip: ClipModel, tmp_path: Path) -> None:
+    bank = TextBank("tiny", Opener(clip), tmp_path)
+    settings = replace(SETTINGS, templates="1", logit_scale=20.0, temperature=2.0)
+    random = np.random.default_rng(0)
+    features, phrases = random.normal(size=(5, 24)), random.normal(size=(2, 24))
+    features /= np.linalg.norm(features, axis=1, keepdims=True)
+    found = background(
+        torch.tensor(features).float(), torch.tensor(phrases).float(), bank, settings
+    )
+    words = [by_hand(clip, word, "1") for word in ("background", "nothing", "empty space")]
+    powers = np.exp(10 * features @ np.concatenate([phrases, words]).T)
+    expected = powers[:, 2:].sum(1) / powers.sum(1)
+    np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
 @given(boxes, boxes)

@@ -130,8 +130,8 @@ def ask(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ask:
     image = np.random.default_rng(1).integers(0, 255, (40, 60, 4), np.uint8)
     options = {
         "method": "corrclip", "sam": "sam2-tiny", "short_side": "32", "crop": "32", "stride": "16",
-        "templates": "1", "auto_negatives": "0", "denoise": "no", "region_points": "3", "region_iou": "0",
-        "region_stability": "0", "strategy": "dense", "refine": "none",
+        "templates": "1", "auto_negatives": "0", "denoise": "no", "region_points": "3",
+        "region_iou": "0", "region_stability": "0", "strategy": "dense", "refine": "none",
     }  # fmt: skip
 
     def run(phrase: str, **more: str) -> np.ndarray:
