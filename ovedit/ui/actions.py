@@ -281,8 +281,16 @@ LAYER = _menu(
         _edit_layer,
     ),
     Action(
+        "change-words",
+        "Chan&ge words…",
+        layer.change_words,
+        icon="pencil",
+        tip="Run the edit again with other words, seed or strength; shows how it was made",
+        when=_edit_layer,
+    ),
+    Action(
         "edit-mask",
-        "Mask of ed&it",
+        "Ed&it mask and run again…",
         layer.edit_mask,
         tip="Make a class mask of what the edit was run on, to correct it",
         when=_edit_layer,

@@ -59,7 +59,7 @@ class Assistant(QObject):
     @property
     def engine(self) -> EngineInfo:
         """The engine chosen to select. Little more than its name is known until all are listed."""
-        return self._info(self._session.settings.select_engine)
+        return self.named(self._session.settings.select_engine)
 
     @property
     def selector(self) -> EngineInfo:
@@ -69,15 +69,24 @@ class Assistant(QObject):
     @property
     def chosen_editor(self) -> EngineInfo:
         """The engine chosen to edit."""
-        return self._info(self._session.settings.edit_engine)
+        return self.named(self._session.settings.edit_engine)
 
     def editor(self, kind: EditKind) -> EngineInfo:
         """The engine that does a kind of edit: the one chosen for edits, if it can."""
         return self._able(self.chosen_editor, lambda info: kind in info.edits)
 
-    def _info(self, name: str) -> EngineInfo:
+    def named(self, name: str) -> EngineInfo:
+        """An engine by its name; of one that is not listed little more is known."""
         unknown = EngineInfo(name, name, selects=True)
         return next((info for info in self.engines if info.name == name), unknown)
+
+    def has_setting(self, name: str, setting: str) -> bool:
+        """Whether an engine has a setting of this name."""
+        own = self.named(name).settings
+        if own is not None:
+            return setting in own
+        lines = self._service.settings(name, self._session.settings.preset, {})
+        return any(line.key == setting for line in lines)
 
     def _able(self, chosen: EngineInfo, can: Callable[[EngineInfo], bool]) -> EngineInfo:
         """The engine chosen, or the first one here that can do what it cannot, if there is one."""

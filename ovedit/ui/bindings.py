@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from PySide6.QtCore import QObject, QTimer
@@ -26,7 +26,9 @@ from ovedit.document.events import (
     PixelsChanged,
     StructureChanged,
 )
+from ovedit.engine.protocols import EngineInfo
 from ovedit.ui.background import Background
+from ovedit.ui.how_made import tip
 from ovedit.ui.panels.history import HistoryPanel
 from ovedit.ui.panels.layers import LayerRow, LayersPanel
 from ovedit.ui.panels.masks import InstanceRow, MaskRow, MasksPanel
@@ -44,9 +46,16 @@ class Bindings(QObject):
     """
 
     def __init__(
-        self, masks: MasksPanel, layers: LayersPanel, history: HistoryPanel, parent: QObject
+        self,
+        masks: MasksPanel,
+        layers: LayersPanel,
+        history: HistoryPanel,
+        engines: Callable[[], Sequence[EngineInfo]],
+        parent: QObject,
     ) -> None:
+        """engines: tells those known, for what is said of a layer that one of them made."""
         super().__init__(parent)
+        self._engines = engines
         self._masks, self._layers, self._history = masks, layers, history
         self._document: Document | None = None
         self._opened_as = "Open"
@@ -140,6 +149,7 @@ class Bindings(QObject):
             opacity=layer.opacity,
             blend_mode=str(layer.blend),
             rerunnable=recipe is not None,
+            tip=tip(recipe, self._engines()) if recipe is not None else "",
             thumbnail=known[1] if known is not None else QImage(),
         )
 

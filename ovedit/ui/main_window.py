@@ -64,6 +64,7 @@ class MainWindow(QMainWindow):
         super().__init__()
         self.setObjectName("main-window")
         self.engines_stopped = True
+        self._lasting = False
         self.setWindowIcon(app_icon())
         self.session = session
         self.service = service
@@ -82,7 +83,8 @@ class MainWindow(QMainWindow):
         }
         self.in_place = InPlace(self.canvas)
         self.gallery_desk = GalleryDesk(self)
-        self.bindings = Bindings(self.masks, self.layers, self.history, self)
+        engines = self.service.engines
+        self.bindings = Bindings(self.masks, self.layers, self.history, engines, self)
         self.dock_edits = DockEdits(self)
         self.tour = Tour(self)
         # Once for all events of one turn of the event loop.
@@ -213,6 +215,7 @@ class MainWindow(QMainWindow):
             self.start.show_message(message.text)
         else:
             self.prompt.show_message(message.text, message.buttons, message.kind)
+        self._lasting = message.lasts
 
     def use_tool(self, name: str) -> None:
         """Put a tool in the hand."""
@@ -280,7 +283,7 @@ class MainWindow(QMainWindow):
             self.canvas.setFocus()
 
     def _on_event(self, event: Event) -> None:
-        if isinstance(event, HistoryChanged) and not self.tour.running:
+        if isinstance(event, HistoryChanged) and not (self.tour.running or self._lasting):
             # What was said was about the step before.
             self.prompt.clear_message()
         self._refresh_timer.start()

@@ -19,11 +19,15 @@ MessageKind = Literal["info", "warning", "error"]
 
 @dataclass(frozen=True)
 class Message:
-    """text: one sentence. buttons: (label, key) pairs, at most two; the window knows the keys."""
+    """text: one sentence. buttons: (label, key) pairs, at most two; the window knows the keys.
+
+    lasts: it stays while the document changes, until it is closed or another one comes.
+    """
 
     text: str
     kind: MessageKind = "info"
     buttons: tuple[tuple[str, str], ...] = ()
+    lasts: bool = False
 
     @staticmethod
     def of(error: OVEditError, *buttons: tuple[str, str]) -> Message:

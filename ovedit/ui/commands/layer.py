@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from ovedit.document import EditLayer
+from ovedit.document import EditLayer, EditRecipe
 from ovedit.errors import DocumentError
 from ovedit.ui.commands.context import Context
+from ovedit.ui.how_made import how_made
+from ovedit.ui.messages import Message
 from ovedit.workflows import layers, mask_ops
 
 
@@ -62,19 +64,54 @@ def remove_alpha_mask(c: Context) -> None:
 
 
 def run_again(c: Context, *, vary: bool = False, with_masks: bool = False) -> None:
-    """Run the edit in hand again: as it was, varied, or inside the masks in hand."""
+    """Run the edit in hand again: as it was, varied, or inside the masks in hand.
+
+    Several variations, where the prompt card asks for them, come into the gallery.
+    """
     masks = c.mask_ids if with_masks else ()
-    c.window.assistant.run_again(c.edit_layer_id, vary=vary, mask_ids=masks)
+    count = c.window.prompt.edit_line.variations if vary else 1
+    c.window.assistant.run_again(c.edit_layer_id, vary=vary, variations=count, mask_ids=masks)
 
 
 def edit_mask(c: Context) -> None:
     """Make a class mask of what the edit in hand was run on, to correct it and run it again."""
-    document, layer = c.document, c.layer
-    recipe = layer.recipe if isinstance(layer, EditLayer) else None
-    if recipe is None:
-        raise DocumentError(f"“{layer.name}” is not an edit.", "Choose an edit layer.")
+    document, layer, recipe = c.document, c.layer, _recipe(c)
     mask_id = mask_ops.add_mask(
         document, recipe.mask.array(), label=recipe.phrase or layer.name, name="Mask of edit"
     )
     document.set_current(masks=(mask_id,))
     c.window.use_tool("brush")
+    text = "Correct the mask, then run the edit again inside it."
+    c.window.tell(Message(text, buttons=(("Run again", "run-with-mask"),), lasts=True))
+
+
+def change_words(c: Context) -> None:
+    """Ask for other words, seed and strength, and run the edit in hand again with them."""
+    from ovedit.ui.dialogs.change_words import STRENGTH, ChangeWordsDialog
+
+    assistant, layer, recipe = c.window.assistant, c.layer, _recipe(c)
+    engine = assistant.named(recipe.engine)
+    dialog = ChangeWordsDialog(
+        layer.name,
+        recipe,
+        how_made(recipe, assistant.engines),
+        uses_negative=engine.uses_negative,
+        uses_strength=assistant.has_setting(recipe.engine, STRENGTH),
+        parent=c.window,
+    )
+    if dialog.exec():
+        wish = dialog.wish
+        assistant.run_again(
+            layer.id,
+            words=wish.words,
+            negative_prompt=wish.negative_prompt,
+            seed=wish.seed,
+            options=wish.options,
+        )
+
+
+def _recipe(c: Context) -> EditRecipe:
+    layer = c.layer
+    if not isinstance(layer, EditLayer) or layer.recipe is None:
+        raise DocumentError(f"“{layer.name}” is not an edit.", "Choose an edit layer.")
+    return layer.recipe

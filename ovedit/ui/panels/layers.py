@@ -22,7 +22,8 @@ class LayerRow:
     """One layer as it is shown.
 
     detail: secondary words after the name ("seed 7"). opacity in [0, 1]. blend_mode: the key of one
-    of the panel's blend modes. rerunnable: an edit layer that can be run again.
+    of the panel's blend modes. rerunnable: an edit layer that can be run again. tip: how it was
+    made.
     """
 
     id: str
@@ -33,6 +34,7 @@ class LayerRow:
     opacity: float = 1.0
     blend_mode: str = "normal"
     rerunnable: bool = False
+    tip: str = ""
     thumbnail: QImage = field(default_factory=QImage)
 
 
@@ -78,6 +80,7 @@ class _LayerLine(Row):
         if self._shown == layer:
             return
         self._shown = layer
+        self.setToolTip(layer.tip)
         self.name_label.set_text(layer.name, f"· {layer.detail}" if layer.detail else "")
         self._thumbnail.set_image(layer.thumbnail)
         self._rerun.setVisible(layer.rerunnable)
