@@ -22,6 +22,9 @@ STRENGTH = "strength"
 STRENGTHS = (0.35, 0.8)
 """Less is not seen, more does not keep the shape."""
 USUAL_STRENGTH = 0.6
+_ASKED = frozenset({"Words", "Avoids", "Seed"})
+"""Lines of how it was made that the fields above show already."""
+_WIDTH, _VALUE_WIDTH = 480, 300
 
 
 @dataclass(frozen=True)
@@ -79,7 +82,7 @@ class ChangeWordsDialog(FormDialog):
         )
         self.words.textChanged.connect(self._refresh)
         self.finish()
-        self.setMinimumWidth(480)
+        self.setMinimumWidth(_WIDTH)
         self._refresh()
 
     def _seed_line(self) -> QWidget:
@@ -98,8 +101,12 @@ class ChangeWordsDialog(FormDialog):
         form = self.form()
         form.setVerticalSpacing(4)
         for name, value in made:
+            if name in _ASKED:
+                continue
             words = label(value)
             words.setWordWrap(True)
+            # A form gives no height for the width; without this the last lines are cut.
+            words.setMinimumHeight(words.heightForWidth(_VALUE_WIDTH))
             words.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
             self.add_row(form, name, words)
         self.column.addLayout(form)
