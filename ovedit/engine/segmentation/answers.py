@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from ovedit.engine.language.wording import listed
 from ovedit.engine.requests import MaskCandidate, PhraseAnswer, ScoreMap
 from ovedit.engine.segmentation.choice import Choice, Offer
 from ovedit.engine.segmentation.findings import DETAIL_SIDE, Findings, Floats, sized
@@ -85,7 +86,7 @@ def answer(
 
 def _bare(found: Findings, size: Size, settings: SegmentationSettings) -> _Drawing:
     seen = found.presence * float(found.dense.max(initial=0))
-    reason = f"Where CLIP ({settings.method}) sees it{_nearest(found)}"
+    reason = _all_but(found, settings) or f"Where CLIP ({settings.method}) sees it{_nearest(found)}"
     values = sized(found.dense, size)
     return _Drawing(found.question.phrase, values, found.cut, seen, reason)
 
@@ -98,6 +99,8 @@ def _everything(
     drawings: list[_Drawing] = []
     if found.refined is not None:
         reason = f"{_outlined(found, settings)}{_nearest(found)}"
+        if rest := _all_but(found, settings):
+            reason = f"{rest}, with its edges on those of the picture"
         seen = found.presence * found.best
         values = sized(found.refined.alpha, size)
         drawings.append(_Drawing(phrase, values, THRESHOLD, seen, reason))
@@ -152,6 +155,14 @@ def _outlined(found: Findings, settings: SegmentationSettings) -> str:
     drawn = found.refined is not None and found.refined.source == "sam2"
     how = "outlined by SAM 2" if drawn else "which SAM 2 has no outline for"
     return f"Found by CLIP ({settings.method}), {how}"
+
+
+def _all_but(found: Findings, settings: SegmentationSettings) -> str:
+    """What is said of a phrase that names only what is not meant; empty for others."""
+    if found.question.asked:
+        return ""
+    taken = listed(found.question.all_excluded)
+    return f"All but what CLIP ({settings.method}) takes for {taken}"
 
 
 def _nearest(found: Findings) -> str:
