@@ -187,7 +187,7 @@ class SegmentationSettings:
 _CHANGES: Changes = {
     "fast": {
         "sam": ("sam2-tiny", "the quickest, and small enough for any computer"),
-        "method": ("naclip", "the best of those that need no second model"),
+        "method": ("naclip", "the best that takes one pass of one model"),
         "windows": ("whole", "one pass instead of six or more"),
         "templates": ("7", "a new phrase costs a tenth of 80"),
         "auto_negatives": (12, "enough to tell the main things of a picture apart"),
@@ -197,10 +197,10 @@ _CHANGES: Changes = {
         "strategy": ("dense", "automatic masks take longer than all the rest"),
     },
     "balanced": {
-        "method": ("proxyclip", "far better outlines for one more small model"),
+        "method": ("proxyclip", "outlines by what DINO sees, for one more small model"),
         "templates": ("7", "a tenth of the time of 80; the thesis found few to be enough"),
         "crop": (336, "the reference's"),
-        "stride": (224, "a quarter of the reference's windows; its 112 sees little more"),
+        "stride": (224, "a quarter of the windows that the reference's 112 takes"),
     },
     "quality": {
         "clip": (
