@@ -20,19 +20,23 @@ def words_for(request: EditRequest, settings: WordSettings, *, instruction: bool
     """
     scene = "" if settings.scene == NONE else settings.scene
     values = {"edit": request.prompt, "phrase": request.phrase or UNNAMED, "scene": scene}
-    if instruction:
-        templates = {
-            EditKind.REMOVE: settings.remove_instruction,
-            EditKind.REPLACE: settings.instruction,
-            EditKind.RESTYLE: settings.restyle_instruction,
-        }
-        template = templates[request.kind]
-    else:
-        template = settings.background if request.kind is EditKind.REMOVE else settings.template
+    template = getattr(settings, template_name(request.kind, instruction=instruction))
     removed = request.phrase if request.kind is EditKind.REMOVE else ""
     usual = "" if settings.negative == NONE else settings.negative
     unwanted = (request.negative_prompt, removed, usual)
     return Words(filled(template, values), ", ".join(filter(None, unwanted)))
+
+
+def template_name(kind: EditKind, *, instruction: bool) -> str:
+    """The setting among `WordSettings` that holds the template of an edit."""
+    if not instruction:
+        return "background" if kind is EditKind.REMOVE else "template"
+    names = {
+        EditKind.REMOVE: "remove_instruction",
+        EditKind.REPLACE: "instruction",
+        EditKind.RESTYLE: "restyle_instruction",
+    }
+    return names[kind]
 
 
 def filled(template: str, values: dict[str, str]) -> str:
