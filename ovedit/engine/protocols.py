@@ -159,6 +159,8 @@ class Forecast:
     crops: where the engine will look, in document pixels, for each region that it works on alone.
     size: the picture that the model gets of the largest of them. model: its title, and memory: the
     bytes that it will need, 0 where nobody knows. seconds: None before anything was measured here.
+    words: what the model will be told, empty for one that takes no words. template: the setting
+    that they are made of, empty where there is none.
     """
 
     crops: tuple[Rect, ...]
@@ -166,6 +168,8 @@ class Forecast:
     model: str
     memory: int = 0
     seconds: float | None = None
+    words: str = ""
+    template: str = ""
 
 
 class EngineProvider(Protocol):

@@ -85,13 +85,15 @@ def plan_edit(
     crop: Rect | None = None,
     options: Mapping[str, str] | None = None,
     accepted_only: bool = False,
+    blank: bool = False,
 ) -> EditPlan:
     """What to ask an engine for an edit of the masks together, or of the selection for no mask.
 
     phrase: what the masks show, or None for what their phrases and names say.
     grow, feather: None for what suits kind, engine and size (`default_edges`).
     crop: where the engine looks, None for its own choice.
-    accepted_only: refuse masks that are not accepted yet.
+    accepted_only: refuse masks that are not accepted yet. blank: a blank picture will do, as for a
+    forecast, which looks at sizes only.
     Raises `UsageError` where there is nothing to edit, a replacement or restyling has no prompt, or
     a value is out of range.
     """
@@ -100,7 +102,7 @@ def plan_edit(
     return _plan(
         EditRequest(
             kind=kind,
-            image=state.flattened(),
+            image=_blank(state.size) if blank else state.flattened(),
             mask=coverage,
             alpha=coverage,
             phrase=shown if phrase is None else phrase,
@@ -198,10 +200,10 @@ def with_picture(state: DocumentState, plan: EditPlan) -> EditPlan:
 def without_picture(plan: EditPlan) -> EditPlan:
     """The plan without the memory that its picture takes: a blank one stands in its place.
 
-    For what needs only the picture's size: a forecast, or applying a result.
+    For what needs only the picture's size, as applying a result.
     """
-    image = np.broadcast_to(np.zeros(4, np.uint8), plan.request.image.shape)
-    return replace(plan, request=replace(plan.request, image=image))
+    height, width = plan.request.image.shape[:2]
+    return replace(plan, request=replace(plan.request, image=_blank(Size(width, height))))
 
 
 def apply_edit(
@@ -374,6 +376,11 @@ def _recipe(plan: EditPlan, result: EditResult) -> EditRecipe:
         notes=result.notes,
         options=dict(request.options),
     )
+
+
+def _blank(size: Size) -> Pixels:
+    """A picture that takes no memory."""
+    return np.broadcast_to(np.zeros(4, np.uint8), (size.height, size.width, 4))
 
 
 def _picture_below(state: DocumentState, layer_id: str) -> Pixels:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from ovedit.engine.inpainting.families import activations
+from ovedit.engine.inpainting.families import INSTRUCTION, activations
 from ovedit.engine.inpainting.plan import EditPlan, plan_edit, refining_area
 from ovedit.engine.inpainting.prefill import FILL
+from ovedit.engine.inpainting.prompts import template_name
 from ovedit.engine.library import ModelLibrary
 from ovedit.engine.models.remembered import processor, remember, remembered
 from ovedit.engine.protocols import Forecast
@@ -111,7 +112,16 @@ def forecast(request: EditRequest, library: ModelLibrary) -> Forecast:
         model=title,
         memory=memory,
         seconds=sum(known) if len(known) == len(times) else None,
+        words=plan.words.prompt,
+        template=_template(request, plan),
     )
+
+
+def _template(request: EditRequest, plan: EditPlan) -> str:
+    if not plan.words.prompt or plan.choice.model is None:
+        return ""
+    instruction = INSTRUCTION in plan.choice.model.capabilities
+    return template_name(request.kind, instruction=instruction)
 
 
 def run_of(plan: EditPlan, size: Size) -> Run:
