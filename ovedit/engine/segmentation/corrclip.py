@@ -79,8 +79,8 @@ def corrclip(
 def merged(unit: Tensor, labels: Tensor, reach: float) -> Tensor:
     """Labels (h, w) in which alike regions have become one; 0 stays what it is.
 
-    unit: (h, w, d), L2-normalised. Regions are alike whose mean features' cosine is within `reach`
-    of the largest cosine of all; chains of them become one (DBSCAN with single members).
+    unit: (h, w, d), L2-normalised. Regions are alike whose mean features' cosine is at most `reach`
+    under 1; chains of them become one (DBSCAN with single members).
     """
     names = labels.unique()
     names = names[names != 0]
@@ -88,8 +88,9 @@ def merged(unit: Tensor, labels: Tensor, reach: float) -> Tensor:
         return labels
     means = torch.stack([unit[labels == name].mean(0) for name in names])
     means = normalize(means, dim=-1)
-    cosines = means @ means.T
-    linked = (cosines >= cosines.max() - reach).float()
+    itself = torch.eye(len(means), dtype=torch.bool, device=means.device)
+    # By rounding a region may be some distance from itself.
+    linked = ((1 - means @ means.T <= reach) | itself).float()
     for _ in range(len(names).bit_length()):
         # Twice as many links in a chain each time.
         linked = (linked @ linked > 0).float()

@@ -48,8 +48,16 @@ def test_chains_of_alike_regions_become_one() -> None:
     labels = torch.tensor([[3, 5, 9, 4, 0]])
     found = merged(unit, labels, 0.2)[0].tolist()
     assert found[0] == found[1] == found[2] != found[3] and found[4] == 0 != found[3]
+    # Cosines of neighbours are 0.866, but that of the first and the third is 0.5.
+    assert merged(unit, labels, 0.135)[0].tolist() == found
     apart = merged(unit, labels, 0.1)[0].tolist()
     assert len(set(apart)) == 5 and apart[4] == 0
+
+
+def test_without_reach_regions_stay_apart() -> None:
+    unit = normalize(torch.randn(8, 8, 5, generator=torch.Generator().manual_seed(0)), dim=-1)
+    labels = torch.arange(64).view(8, 8) // 2
+    assert torch.equal(merged(unit, labels, 0.0), labels)
 
 
 def test_one_region_or_none_stays_as_it_is() -> None:
