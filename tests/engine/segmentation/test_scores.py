@@ -213,12 +213,12 @@ def test_surgery_of_many_labels_reaches_the_probabilities(
 def test_presence_is_a_half_at_the_rank_asked_for(
     clip: ClipModel, bank: TextBank, features: FeatureMap
 ) -> None:
-    settings = replace(SETTINGS, presence_rank=0.75, templates="4")
+    settings = replace(SETTINGS, presence_rank=0.75, templates="4", logit_scale=60, temperature=2)
     found = compare(features, ["bench", "tree"], bank, settings, SMALL)
     overall = features.overall.double().numpy()
     level = np.quantile([by_hand(clip, word, "1") @ overall for word in WORDS], 0.75)
     own = np.array([by_hand(clip, word, "1") @ overall for word in ("bench", "tree")])
-    np.testing.assert_allclose(found.presence, 1 / (1 + np.exp(-40 * (own - level))), atol=1e-5)
+    np.testing.assert_allclose(found.presence, 1 / (1 + np.exp(-30 * (own - level))), atol=1e-5)
     assert float(presence(torch.tensor([0.25]), 0.25, settings)) == 0.5
 
 
