@@ -48,7 +48,7 @@ def open(
     opened = documents.open_document(
         Path(path), max_pixels=settings.max_pixels, history_bytes=settings.history_bytes
     )
-    return Picture(opened.document, exif=opened.exif, **choices)
+    return Picture(opened.document, exif=opened.exif, xmp=opened.xmp, **choices)
 
 
 class EngineChoices(TypedDict, total=False):
@@ -90,7 +90,7 @@ class Picture:
     """A picture being edited: layers, masks and their history.
 
     document: the document underneath, for what this class does not offer.
-    choices: those of `open`; exif: camera data to write into exported files.
+    choices: those of `open`; exif, xmp: of the photograph, to write into exported files.
     """
 
     def __init__(
@@ -98,6 +98,7 @@ class Picture:
         document: Document,
         *,
         exif: bytes = b"",
+        xmp: bytes = b"",
         **choices: Unpack[EngineChoices],
     ) -> None:
         settings = settings_file.load()
@@ -115,7 +116,7 @@ class Picture:
         self._options = choices.get("options") or {}
         self._select_options = choices.get("select_options") or {}
         self._progress = choices.get("progress") or silent
-        self._exif = exif
+        self._exif, self._xmp = exif, xmp
 
     @staticmethod
     def from_array(
@@ -250,7 +251,12 @@ class Picture:
         """
         target = Path(path)
         documents.save_document(
-            target, self.document.state, self._settings, exif=self._exif, quality=quality
+            target,
+            self.document.state,
+            self._settings,
+            exif=self._exif,
+            xmp=self._xmp,
+            quality=quality,
         )
         return target
 

@@ -288,7 +288,7 @@ class _Run:
         self.cancel.check()
         progress(_WRITTEN, "Writing")
         _writing(lambda: write_picture(pictures.mask, with_masks(document.state, before)))
-        return self._written(photo, record, document, followed, opened.exif, pictures)
+        return self._written(photo, record, document, followed, opened, pictures)
 
     def _written(
         self,
@@ -296,7 +296,7 @@ class _Run:
         record: Record,
         document: Document,
         followed: Followed,
-        exif: bytes,
+        opened: documents.OpenedDocument,
         pictures: Pictures,
     ) -> Record:
         """Write the result, or the project for review."""
@@ -314,7 +314,9 @@ class _Run:
         def write() -> Path:
             path = ledger.intend(photo, str(wanted))
             make_folder(path.parent)
-            documents.save_document(path, state, self.settings, exif=exif, quality=quality)
+            documents.save_document(
+                path, state, self.settings, exif=opened.exif, xmp=opened.xmp, quality=quality
+            )
             return path
 
         return replace(record, made=ledger.made(_writing(write)))

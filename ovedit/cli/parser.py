@@ -137,6 +137,11 @@ def _add_edit(commands: argparse._SubParsersAction, name: str, what: str) -> Non
     )
     edit.add_argument("--json", action="store_true", help="print what was done as JSON")
     edit.add_argument(
+        "--no-provenance",
+        action="store_true",
+        help="do not say in the file that generative AI made parts of the picture",
+    )
+    edit.add_argument(
         "--seed", type=_not_negative, default=0, metavar="N", help="another one, another result"
     )
     edit.add_argument(

@@ -22,11 +22,12 @@ from ovedit.settings import Settings
 class Session:
     """A picture that was opened for a command, and who may work on it.
 
-    exif: the camera data of the file, to be written again.
+    exif, xmp: the camera data and XMP of the file, to be written again.
     """
 
     document: Document
     exif: bytes
+    xmp: bytes
     settings: Settings
     provider: EngineProvider
     preset: Preset
@@ -40,7 +41,9 @@ class Session:
 
     def save(self, path: Path) -> None:
         """Write the document: a project with all layers for .ora, the flattened picture else."""
-        documents.save_document(path, self.document.state, self.settings, exif=self.exif)
+        documents.save_document(
+            path, self.document.state, self.settings, exif=self.exif, xmp=self.xmp
+        )
 
 
 def open_session(arguments: Namespace, provider: EngineProvider | None) -> Session:
@@ -49,6 +52,8 @@ def open_session(arguments: Namespace, provider: EngineProvider | None) -> Sessi
     Raises `FileError` where the picture cannot be read, `SettingsError` where the settings cannot.
     """
     settings = settings_file.load()
+    if getattr(arguments, "no_provenance", False):
+        settings = settings.changed(provenance=False)
     if provider is None:
         from ovedit.engine.registry import default_registry, default_runtime
 
@@ -61,6 +66,7 @@ def open_session(arguments: Namespace, provider: EngineProvider | None) -> Sessi
     session = Session(
         opened.document,
         opened.exif,
+        opened.xmp,
         settings,
         provider,
         arguments.preset or settings.preset,

@@ -1,7 +1,15 @@
 """The document: layers, masks, selection and history. numpy only, no Qt, no torch."""
 
 from ovedit.document.document import Document
-from ovedit.document.layers import BlendMode, EditLayer, EditRecipe, Layer, RasterLayer, new_id
+from ovedit.document.layers import (
+    BlendMode,
+    EditLayer,
+    EditRecipe,
+    Layer,
+    RasterLayer,
+    models_of,
+    new_id,
+)
 from ovedit.document.masks import Candidate, ClassMask, ScoreMap, overlay_colour
 from ovedit.document.state import (
     SELECTION,
@@ -36,6 +44,7 @@ __all__ = [
     "Transaction",
     "alpha_mask_of",
     "coverage_of",
+    "models_of",
     "new_id",
     "overlay_colour",
     "pixels_of",

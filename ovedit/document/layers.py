@@ -54,7 +54,12 @@ class Layer:
 
 @dataclass(frozen=True)
 class RasterLayer(Layer):
-    """Pixels that were opened, pasted or painted."""
+    """Pixels that were opened, pasted or painted.
+
+    models: ids, with revisions, of the trained models that painted what was merged into it.
+    """
+
+    models: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,7 +68,8 @@ class EditRecipe:
 
     mask: one-channel surface of the document's size: what the person selected.
     kind: "remove", "replace" or "restyle"; the other fields are those of the edit request.
-    models: model ids with revisions that answered; notes: what the engine said.
+    models: ids with revisions of the trained models that answered, none for an engine without;
+    notes: what the engine said.
     """
 
     kind: str
@@ -87,3 +93,11 @@ class EditLayer(Layer):
     """The result of a remove, replace or restyle; `recipe` runs it again."""
 
     recipe: EditRecipe | None = None
+
+
+def models_of(layer: Layer) -> tuple[str, ...]:
+    """The trained models that painted what a layer shows."""
+    if isinstance(layer, RasterLayer):
+        return layer.models
+    recipe = layer.recipe if isinstance(layer, EditLayer) else None
+    return () if recipe is None else recipe.models

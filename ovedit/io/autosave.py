@@ -66,6 +66,7 @@ def save(
     name: str,
     source: Path | None = None,
     exif: bytes = b"",
+    xmp: bytes = b"",
 ) -> None:
     """Write a snapshot in place of this program's last autosave. Call it on any thread.
 
@@ -80,7 +81,7 @@ def save(
     }
     # Another ending while it is written, so that nobody takes it for complete.
     fresh = own.path.with_suffix(".new")
-    save_project(fresh, state, exif=exif, extra={_ABOUT: json.dumps(about).encode()})
+    save_project(fresh, state, exif=exif, xmp=xmp, extra={_ABOUT: json.dumps(about).encode()})
     with _guard:
         try:
             if _own.get(folder) is own:

@@ -10,11 +10,13 @@ from pathlib import Path
 from typing import Literal
 
 from ovedit.document import Document, DocumentState
-from ovedit.io.images import MAX_PIXELS, options_for, read_image, write_image
+from ovedit.io.images import MAX_PIXELS, ExportOptions, options_for, read_image, write_image
 from ovedit.io.openraster import PROJECT_SUFFIX, is_project, load_project, save_project
+from ovedit.io.provenance import provenance_of
+from ovedit.io.xmp import JPEG_LIMIT, source_type, with_provenance
 from ovedit.settings import Settings
 
-__all__ = ["OpenedDocument", "is_project", "open_document", "save_document"]
+__all__ = ["OpenedDocument", "export_document", "is_project", "open_document", "save_document"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,7 +26,7 @@ class OpenedDocument:
     kind: "image"; "project"; or "import", a project of which something could not be kept (see
     `notes`). Only a "project" may be saved back to `path`: nothing in the file is lost by that.
     notes: sentences for the person on what was changed in reading.
-    exif: camera data, to be kept in what is saved and exported.
+    exif, xmp: camera data and XMP packet, to be kept in what is saved and exported.
     """
 
     document: Document
@@ -32,6 +34,7 @@ class OpenedDocument:
     kind: Literal["image", "project", "import"]
     notes: tuple[str, ...] = ()
     exif: bytes = b""
+    xmp: bytes = b""
 
 
 def open_document(
@@ -50,7 +53,7 @@ def open_document(
         document = Document.from_pixels(
             image.pixels, path.stem or image.name, locked=True, history_bytes=history_bytes
         )
-        return OpenedDocument(document, path, "image", image.notes, image.exif)
+        return OpenedDocument(document, path, "image", image.notes, image.exif, image.xmp)
     project = load_project(path, max_pixels=max_pixels)
     document = Document(
         project.size, project.structure, project.surfaces, history_bytes=history_bytes
@@ -62,7 +65,7 @@ def open_document(
         masks=tuple(mask for mask in project.current_masks if mask in masks),
     )
     kind = "import" if project.notes else "project"
-    return OpenedDocument(document, path, kind, project.notes, project.exif)
+    return OpenedDocument(document, path, kind, project.notes, project.exif, project.xmp)
 
 
 def save_document(
@@ -71,6 +74,7 @@ def save_document(
     settings: Settings,
     *,
     exif: bytes = b"",
+    xmp: bytes = b"",
     quality: int | None = None,
 ) -> None:
     """Write a project with all layers for a name that ends with .ora, else the flattened picture.
@@ -81,7 +85,38 @@ def save_document(
     """
     path = Path(path)
     if path.suffix.lower() == PROJECT_SUFFIX:
-        save_project(path, state, exif=exif)
+        save_project(path, state, exif=exif, xmp=xmp)
     else:
         options = options_for(path, settings, quality=quality)
-        write_image(path, state.flattened(), options, exif=exif)
+        export_document(path, state, settings, options, exif=exif, xmp=xmp)
+
+
+def export_document(
+    path: Path | str,
+    state: DocumentState,
+    settings: Settings,
+    options: ExportOptions,
+    *,
+    exif: bytes = b"",
+    xmp: bytes = b"",
+) -> None:
+    """Write the flattened picture, with what the settings want to be said of how it was made.
+
+    exif, xmp: of the photograph. Raises as `write_image`.
+    """
+    packet = _packet(state, settings, options, xmp)
+    write_image(path, state.flattened(), options, exif=exif, xmp=packet)
+
+
+def _packet(
+    state: DocumentState, settings: Settings, options: ExportOptions, source: bytes
+) -> bytes:
+    """The XMP to write: the photograph's, if it is to be kept, with the picture's provenance."""
+    said = provenance_of(state, source_type(source)) if settings.provenance else None
+    packet = source if options.keep_exif else b""
+    if said is not None:
+        packet = with_provenance(packet, said)
+    if options.format == "jpeg" and len(packet) > JPEG_LIMIT:
+        # What is said of the picture goes before what was said of the photograph.
+        packet = b"" if said is None else with_provenance(b"", said)
+    return packet

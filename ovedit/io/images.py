@@ -25,6 +25,7 @@ from ovedit.errors import (
 )
 from ovedit.files import file_error, open_file
 from ovedit.io import exif as exif_data
+from ovedit.io import xmp as xmp_data
 from ovedit.io.channels import bits_per_sample, colour_and_alpha
 from ovedit.io.colour import srgb_profile, to_rgba
 from ovedit.io.tiff import encode_tiff
@@ -72,6 +73,7 @@ _READ = "PNG, JPEG, WebP, TIFF, BMP or GIF"
 
 ExportFormat = Literal["png", "jpeg", "webp", "tiff"]
 EXPORT_FORMATS: tuple[ExportFormat, ...] = get_args(ExportFormat)
+_XMP_TAG = 700
 _LONGEST_SIDE = {"jpeg": 65_500, "webp": 16_383}
 
 
@@ -81,7 +83,7 @@ class LoadedImage:
 
     pixels: (H, W, 4) uint8, sRGB, straight alpha, upright.
     name: the file's name. format: "PNG", "JPEG", "WebP", "TIFF", "BMP" or "GIF".
-    exif: the camera data to hand to `write_image`, or empty.
+    exif, xmp: camera data and XMP packet, as far as they are kept, or empty.
     profile: what the embedded ICC profile calls itself, or empty.
     dpi: horizontal and vertical, or None where the file does not say.
     notes: sentences for the person about what was changed in reading.
@@ -94,13 +96,15 @@ class LoadedImage:
     profile: str = ""
     dpi: tuple[float, float] | None = None
     notes: tuple[str, ...] = ()
+    xmp: bytes = b""
 
 
 @dataclass(frozen=True)
 class ExportOptions:
     """How to write a picture.
 
-    quality: 1 to 100, counts for JPEG and WebP only. keep_exif: write the camera data too.
+    quality: 1 to 100, counts for JPEG and WebP only. keep_exif: write camera data and XMP of the
+    photograph too.
     dpi: pixels per inch to note in the file, or None.
     """
 
@@ -150,6 +154,7 @@ def read_stream(stream: BinaryIO, name: str, *, max_pixels: int = MAX_PIXELS) ->
             info = image.info
             colour, alpha = colour_and_alpha(image, depth, notes)
             exif, orientation = _exif_of(image, notes)
+            xmp = _xmp_of(image, notes)
             turn = _TURNS.get(orientation)
             if turn is not None:
                 colour = colour.transpose(turn)
@@ -183,6 +188,7 @@ def read_stream(stream: BinaryIO, name: str, *, max_pixels: int = MAX_PIXELS) ->
         profile,
         (float(dpi[0]), float(dpi[1])) if dpi else None,
         (*notes, *colour_notes),
+        xmp,
     )
 
 
@@ -242,6 +248,15 @@ def _exif_of(image: Image.Image, notes: list[str]) -> tuple[bytes, int]:
         return b"", 1
 
 
+def _xmp_of(image: Image.Image, notes: list[str]) -> bytes:
+    packet = image.info.get("xmp") or b""
+    try:
+        return xmp_data.kept(packet.encode() if isinstance(packet, str) else packet)
+    except DamagedFileError as e:
+        notes.append(f"{e.message} It was left out.")
+        return b""
+
+
 # -- writing ---------------------------------------------------------------------------------------
 
 
@@ -273,22 +288,29 @@ def options_for(
 
 
 def write_image(
-    path: Path | str, pixels: Array, options: ExportOptions | None = None, *, exif: bytes = b""
+    path: Path | str,
+    pixels: Array,
+    options: ExportOptions | None = None,
+    *,
+    exif: bytes = b"",
+    xmp: bytes = b"",
 ) -> None:
     """Write (H, W, 4) sRGB pixels; the file is replaced only when all of it is written.
 
     options: None takes the format from the name's ending, and the usual quality.
-    exif: camera data from `LoadedImage.exif`; the orientation written is upright.
+    exif: camera data from `LoadedImage.exif`; the orientation written is upright. xmp: a packet.
     Raises `FileError` where the system refuses or the format cannot hold the picture.
     """
     if options is None:
         options = ExportOptions(export_format(path))
-    data = encode_image(pixels, options, exif=exif)
+    data = encode_image(pixels, options, exif=exif, xmp=xmp)
     with atomic_write(Path(path)) as stream:
         stream.write(data)
 
 
-def encode_image(pixels: Array, options: ExportOptions, *, exif: bytes = b"") -> bytes:
+def encode_image(
+    pixels: Array, options: ExportOptions, *, exif: bytes = b"", xmp: bytes = b""
+) -> bytes:
     """The bytes of the file that `write_image` would write. Raises `FileError` as it does.
 
     A picture without any transparency is written without alpha; JPEG gets a white background.
@@ -307,13 +329,16 @@ def encode_image(pixels: Array, options: ExportOptions, *, exif: bytes = b"") ->
     if pixels[..., 3].min() == 255:
         pixels = np.ascontiguousarray(pixels[..., :3])
     if options.format == "png":
-        return _png(pixels, block, options.dpi)
+        return _png(pixels, block, xmp, options.dpi)
     if options.format == "tiff":
-        return encode_tiff(pixels, srgb_profile(), exif_data.tags(block), options.dpi)
+        tags = exif_data.tags(block) | ({_XMP_TAG: xmp} if xmp else {})
+        return encode_tiff(pixels, srgb_profile(), tags, options.dpi)
     image = Image.fromarray(pixels)
     extra: dict[str, object] = {"icc_profile": srgb_profile()}
     if block:
         extra["exif"] = block
+    if xmp:
+        extra["xmp"] = xmp
     if options.dpi is not None:
         extra["dpi"] = options.dpi
     out = BytesIO()
@@ -348,7 +373,7 @@ def encode_png(pixels: Array, *, level: int = 1) -> bytes:
     return data.tobytes()
 
 
-def _png(pixels: Array, exif: bytes, dpi: tuple[float, float] | None) -> bytes:
+def _png(pixels: Array, exif: bytes, xmp: bytes, dpi: tuple[float, float] | None) -> bytes:
     plain = encode_png(pixels, level=4)
     start = 8 + 25  # Signature and IHDR: the chunks that describe the pixels come next.
     chunks = [_chunk(b"iCCP", b"sRGB\0\0" + zlib.compress(srgb_profile()))]
@@ -357,6 +382,9 @@ def _png(pixels: Array, exif: bytes, dpi: tuple[float, float] | None) -> bytes:
         chunks.append(_chunk(b"pHYs", struct.pack(">IIB", x, y, 1)))
     if exif:
         chunks.append(_chunk(b"eXIf", exif.removeprefix(b"Exif\0\0")))
+    if xmp:
+        # Keyword, not compressed, and neither language nor translation.
+        chunks.append(_chunk(b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + xmp))
     return b"".join((plain[:start], *chunks, plain[start:]))
 
 

@@ -32,10 +32,11 @@ from ovedit.document import (
     pixels_of,
 )
 from ovedit.document.compositing import flatten_layers
-from ovedit.errors import FileError, UnsupportedFileError
+from ovedit.errors import DamagedFileError, FileError, UnsupportedFileError
 from ovedit.files import open_file
 from ovedit.geometry import Size
 from ovedit.io import layer_stack, project_describe, project_restore
+from ovedit.io import xmp as xmp_data
 from ovedit.io.archive import Archive
 from ovedit.io.images import MAX_PIXELS, encode_png
 from ovedit.io.layer_stack import StackGroup, StackLayer
@@ -44,7 +45,7 @@ MIMETYPE = b"image/openraster"
 PROJECT_SUFFIX = ".ora"
 
 _DOCUMENT = "ovedit/document.json"
-_EXIF = "ovedit/exif.bin"
+_EXIF, _XMP = "ovedit/exif.bin", "ovedit/xmp.xml"
 _MERGED = "mergedimage.png"
 THUMBNAIL = "Thumbnails/thumbnail.png"
 """Entry with a small picture of the document."""
@@ -60,8 +61,7 @@ class LoadedProject:
     """The parts of a document, as saved.
 
     current_layer, current_masks: ids of what was worked on, or empty.
-    exif: camera data of the photograph it began with. notes: what could not be kept, for the
-    person.
+    exif, xmp: of the photograph it began with. notes: what could not be kept, for the person.
     """
 
     size: Size
@@ -71,6 +71,7 @@ class LoadedProject:
     current_masks: tuple[str, ...] = ()
     exif: bytes = b""
     notes: tuple[str, ...] = ()
+    xmp: bytes = b""
 
 
 def save_project(
@@ -78,6 +79,7 @@ def save_project(
     state: DocumentState,
     *,
     exif: bytes = b"",
+    xmp: bytes = b"",
     current_layer: str = "",
     current_masks: Sequence[str] = (),
     extra: Mapping[str, bytes] | None = None,
@@ -90,8 +92,9 @@ def save_project(
     parts = project_describe.describe(
         state, current_layer=current_layer, current_masks=current_masks
     )
+    about = {entry: data for entry, data in ((_EXIF, exif), (_XMP, xmp)) if data}
     with atomic_write(Path(path)) as stream:
-        _write(stream, state, parts, dict(extra or {}) | ({_EXIF: exif} if exif else {}))
+        _write(stream, state, parts, dict(extra or {}) | about)
 
 
 def load_project(path: Path | str, *, max_pixels: int = MAX_PIXELS) -> LoadedProject:
@@ -111,7 +114,7 @@ def load_project(path: Path | str, *, max_pixels: int = MAX_PIXELS) -> LoadedPro
         with ThreadPoolExecutor(_threads()) as pool:
             loader = project_restore.Loader(archive, pool, max_pixels)
             try:
-                return _read(loader)
+                return _with_xmp(_read(loader), archive)
             except ValueError as e:
                 raise archive.damaged(str(e)) from e
             except (KeyError, TypeError, AttributeError, RecursionError) as e:
@@ -212,6 +215,15 @@ def _read(loader: project_restore.Loader) -> LoadedProject:
         restored.current_masks,
         exif,
     )
+
+
+def _with_xmp(project: LoadedProject, archive: Archive) -> LoadedProject:
+    if _XMP not in archive:
+        return project
+    try:
+        return replace(project, xmp=xmp_data.kept(archive.read(_XMP, _TEXT_LIMIT)))
+    except DamagedFileError as e:
+        return replace(project, notes=(*project.notes, f"{e.message} It was left out."))
 
 
 def _own_data(archive: Archive) -> tuple[dict[str, Any] | None, str]:

@@ -24,6 +24,7 @@ from ovedit.document import (
     EditLayer,
     EditRecipe,
     Layer,
+    RasterLayer,
     Surface,
     coverage_of,
     masks,
@@ -118,6 +119,7 @@ def _describe_layer(
         "alpha_mask": alpha_mask
         and _describe_surface(out, f"ovedit/alpha_masks/{index:03}.png", alpha_mask),
         "recipe": recipe and _describe_recipe(out, recipe, index),
+        "models": list(layer.models) if isinstance(layer, RasterLayer) else [],
     }
 
 

@@ -200,7 +200,9 @@ def _restore_layer(
     if record["alpha_mask"] is not None:
         pending[alpha_mask_of(ref.id)] = _restore_surface(loader, record["alpha_mask"], 1)
     if record["kind"] == "raster":
-        return RasterLayer(**common)
+        # Files of older versions have none.
+        models = tuple(_text(x) for x in _list(record.get("models", [])))
+        return RasterLayer(**common, models=models)
     if record["kind"] != "edit":
         raise ValueError(f"a layer of kind {repr(record['kind'])}")
     recipe = record["recipe"]

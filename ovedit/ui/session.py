@@ -49,7 +49,7 @@ class Session(QObject):
         self.opened_as = "Open"
         self.background = Background(self)
         self.estimates = Background(self)
-        self._source_exif = b""
+        self._source_exif = self._source_xmp = b""
         self._autosaved: object = None
         self._recovered: autosave.Recoverable | None = None
         self._timer = QTimer(self)
@@ -112,7 +112,7 @@ class Session(QObject):
 
         def opened(result: documents.OpenedDocument) -> None:
             self._show(result.document, found.source, found.name, f"Recover {found.name}")
-            self._source_exif = result.exif
+            self._source_exif, self._source_xmp = result.exif, result.xmp
             # The old autosave goes only when there is a new one, or no need of one.
             self._recovered = found
             self._autosave()
@@ -134,7 +134,7 @@ class Session(QObject):
     def _opened(self, opened: documents.OpenedDocument) -> None:
         project = opened.path if opened.kind == "project" else None
         self._show(opened.document, project, opened.path.name, f"Open {opened.path.name}")
-        self._source_exif = opened.exif
+        self._source_exif, self._source_xmp = opened.exif, opened.xmp
         opened.document.mark_saved()
         self.title_changed.emit()
         self.change_settings(self.settings.with_recent_file(opened.path))
@@ -144,7 +144,7 @@ class Session(QObject):
     def _show(self, document: Document, path: Path | None, name: str, opened_as: str) -> None:
         self._discard_autosave()
         self.document, self.path, self.name, self.opened_as = document, path, name, opened_as
-        self._source_exif = b""
+        self._source_exif = self._source_xmp = b""
         self.document_changed.emit()
         self.title_changed.emit()
 
@@ -155,7 +155,7 @@ class Session(QObject):
         document = self.document
         if document is None:
             return
-        state, exif = document.snapshot(), self._source_exif
+        state, exif, xmp = document.snapshot(), self._source_exif, self._source_xmp
         marker = document.marker
         layer, masks = document.current_layer_id, document.current_mask_ids
 
@@ -163,7 +163,7 @@ class Session(QObject):
             from ovedit.io import openraster
 
             openraster.save_project(
-                path, state, exif=exif, current_layer=layer, current_masks=masks
+                path, state, exif=exif, xmp=xmp, current_layer=layer, current_masks=masks
             )
             return path
 
@@ -184,12 +184,13 @@ class Session(QObject):
         document = self.document
         if document is None:
             return
-        state, exif = document.snapshot(), self._source_exif
+        state, settings = document.snapshot(), self.settings
+        exif, xmp = self._source_exif, self._source_xmp
 
         def write() -> Path:
-            from ovedit.io import images
+            from ovedit.io import documents
 
-            images.write_image(path, state.flattened(), options, exif=exif)
+            documents.export_document(path, state, settings, options, exif=exif, xmp=xmp)
             return path
 
         self.background.run(write, self._exported, self._failed)
@@ -218,7 +219,7 @@ class Session(QObject):
     @property
     def has_exif(self) -> bool:
         """Whether the file that was opened had camera data."""
-        return bool(self._source_exif)
+        return bool(self._source_exif or self._source_xmp)
 
     @property
     def modified(self) -> bool:
@@ -264,13 +265,13 @@ class Session(QObject):
         if self._autosaved is document.marker:
             return
         marker, state = document.marker, document.snapshot()
-        folder, exif = self._autosave_folder, self._source_exif
+        folder, exif, xmp = self._autosave_folder, self._source_exif, self._source_xmp
         name, path = self.name, self.path
 
         def write() -> None:
             from ovedit.io import autosave
 
-            autosave.save(folder, state, name=name, source=path, exif=exif)
+            autosave.save(folder, state, name=name, source=path, exif=exif, xmp=xmp)
 
         def written(_: None) -> None:
             from ovedit.io import autosave

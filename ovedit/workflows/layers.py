@@ -16,6 +16,7 @@ from ovedit.document import (
     RasterLayer,
     Surface,
     masks,
+    models_of,
     new_id,
     pixels_of,
 )
@@ -105,7 +106,7 @@ def merge_down(document: Document, layer_id: str) -> str:
             raise DocumentError(f"The layer “{layer.name}” is locked.", "Unlock it first.")
         if not layer.visible:
             raise DocumentError(f"The layer “{layer.name}” is hidden.", "Show it first.")
-    merged = RasterLayer(lower.name, id=lower.id)
+    merged = RasterLayer(lower.name, id=lower.id, models=_models_of((lower, upper)))
     pixels = _merged_pixels(state, state.layers[: index - 1], (lower, upper))
     with document.transaction(f"Merge “{upper.name}” down") as tx:
         tx.remove_layer(upper.id)
@@ -121,13 +122,18 @@ def flatten(document: Document, *, name: str = "Flattened") -> str:
     what they show is lost.
     """
     pixels = document.state.flattened()
-    layer = RasterLayer(name)
+    shown = [layer for layer in document.layers if layer.visible]
+    layer = RasterLayer(name, models=_models_of(shown))
     with document.transaction("Flatten") as tx:
         for old in document.layers:
             tx.update_layer(old.id, locked=False)
             tx.remove_layer(old.id)
         tx.add_layer(layer, Surface.from_array(pixels))
     return layer.id
+
+
+def _models_of(layers: Sequence[Layer]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(model for layer in layers for model in models_of(layer)))
 
 
 def add_alpha_mask(document: Document, layer_id: str, mask_ids: Sequence[str] = ()) -> None:
