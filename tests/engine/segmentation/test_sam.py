@@ -25,7 +25,7 @@ from ovedit.engine.segmentation.sam import (
 )
 from ovedit.errors import Cancelled, EngineError, UsageError
 from ovedit.geometry import Rect, Size
-from tests.engine.segmentation.sams import plain_photo, tiny_sam
+from tests.engine.segmentation.sams import ScriptedSam, plain_photo, tiny_sam
 
 
 def look(image: np.ndarray, side: int = 256) -> SamImage:
@@ -263,6 +263,26 @@ class TestClicks:
         assert not torch.equal(second.logits, third.logits)
         empty = click(sam, points, mask=np.zeros((96, 144), np.uint8))
         assert torch.equal(first.logits, empty.logits)
+
+    def test_of_three_masks_at_one_point_the_surest_is_taken_and_else_there_is_one(self) -> None:
+        masks = np.zeros((3, 64, 64), bool)
+        for index in range(3):
+            masks[index, 10 : 20 + 10 * index, 10:20] = True
+        size = Size(64, 64)
+        sam = ScriptedSam(size, lambda _: (masks, [0.3, 0.5, 0.4]))
+        here, there = Point(15, 15), Point(50, 50, False)
+        first = click(sam, [here])
+        assert np.array_equal(first.scores.values >= THRESHOLD, masks[1])
+        assert first.iou == pytest.approx(0.5)
+        for points, box, mask in (
+            ([here, there], None, None),
+            ([], Rect(8, 8, 20, 20), None),
+            ([here], Rect(8, 8, 20, 20), None),
+            ([here], None, first.logits),
+        ):
+            found = click(sam, points, box, mask)
+            assert np.array_equal(found.scores.values >= THRESHOLD, masks[0])
+            assert found.iou == pytest.approx(0.3)
 
     def test_a_box_is_cut_to_the_picture(self, sam: SamImage) -> None:
         outside = click(sam, box=Rect(-50, 10, 100, 30))
