@@ -28,10 +28,6 @@ from ovedit.engine.segmentation.text import TextBank
 from ovedit.engine.segmentation.values import FeatureMap, Proposal
 from ovedit.geometry import Rect, Size
 
-BACKGROUND = ("background", "nothing", "empty space")
-"""The thesis's words for what is no thing."""
-LARGE = 0.01
-"""Share of the picture from which a mask counts as large."""
 _MARGIN = 0.1
 """What a crop shows around its mask, as a share of the mask's longer side."""
 _STEP = "Naming what was found"
@@ -104,8 +100,11 @@ def background(
 ) -> torch.Tensor:
     """(m,) the share of the background's words in masks of features (m, c), beside the phrases'
     (n, c) embeddings."""
-    words = bank.embed(BACKGROUND, settings.templates).values.to(features)
-    cosines = features @ torch.cat([phrases.to(features), words]).T
+    words = settings.proposals.background_words
+    if not words:
+        return features.new_zeros(len(features))
+    embedded = bank.embed(words, settings.templates).values.to(features)
+    cosines = features @ torch.cat([phrases.to(features), embedded]).T
     shares = torch.softmax(cosines * settings.logit_scale / settings.temperature, dim=-1)
     return shares[:, len(phrases) :].sum(dim=-1)
 
@@ -130,7 +129,7 @@ def choose(
         share = proposal.area / area
         score = float(probability - knobs.background_weight * empty)
         score *= penalty(share, knobs.size_penalty)
-        least = knobs.large_threshold if share >= LARGE else knobs.small_threshold
+        least = knobs.large_threshold if share >= knobs.large_share else knobs.small_threshold
         # The second grid looks for what is smaller than the first may keep.
         smallest = knobs.min_area * (SMALLER if knobs.small_grid else 1)
         if share >= smallest and score >= least:

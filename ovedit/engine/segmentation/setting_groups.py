@@ -125,6 +125,9 @@ class ProposalSettings:
     crop_weights: tuple[float, ...] = knob(
         (0.2, 0.5, 0.3), "crops: weight of each size", "the thesis's", 0, 100
     )
+    background_words: tuple[str, ...] = knob(
+        ("background", "nothing", "empty space"), "words for what is no thing", "the thesis's"
+    )
     background_weight: float = knob(
         0.3, "how much of the background words' score is taken off", "the thesis's", 0, 10
     )
@@ -145,6 +148,9 @@ class ProposalSettings:
     nms: float = knob(0.7, "of masks with more IoU than this only the best stays", "usual", 0, 1)
     min_area: float = knob(
         0.001, "share of the picture under which a mask is dropped", "the thesis's", 0, 1
+    )
+    large_share: float = knob(
+        0.01, "share of the picture from which a mask is large", "a tenth of the sides", 0, 1
     )
     large_threshold: float = knob(0.15, "least score of a large mask", "the thesis's", 0, 1)
     small_threshold: float = knob(0.2, "least score of a small mask", "the thesis's", 0, 1)

@@ -34,8 +34,9 @@ OTHERS = {
     "vote_share": "0.5", "pseudo_regions": "3", "weak_mask": "0.01", "component_iou": "0.7",
     "component_area": "100", "agreement": "0.4", "points_per_side": "16", "pred_iou": "0.8",
     "stability": "0.9", "small_grid": "0", "scorer": "crops", "crop_sizes": "32, 64, 96",
-    "crop_weights": "0.5, 0.3, 0.2", "background_weight": "0.2", "size_penalty": "0.2, 1",
-    "top_k": "3", "nms": "0.6", "min_area": "0.01", "large_threshold": "0.1",
+    "crop_weights": "0.5, 0.3, 0.2", "background_words": "void", "background_weight": "0.2",
+    "size_penalty": "0.2, 1", "top_k": "3", "nms": "0.6", "min_area": "0.01",
+    "large_share": "0.02", "large_threshold": "0.1",
     "small_threshold": "0.1", "ensemble": "0.3", "ensemble_least": "0.4",
 }  # fmt: skip
 """Another value for every setting."""

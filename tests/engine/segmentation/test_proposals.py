@@ -118,17 +118,24 @@ def test_cancelling_stops_before_the_next_crop(clip: ClipModel) -> None:
 
 def test_the_backgrounds_words_share_with_the_phrases(clip: ClipModel, tmp_path: Path) -> None:
     bank = TextBank("tiny", Opener(clip), tmp_path)
-    settings = replace(SETTINGS, templates="1", logit_scale=20.0, temperature=2.0)
+    said = ("background", "empty space")
+    settings = replace(
+        knobs(background_words=said), templates="1", logit_scale=20.0, temperature=2.0
+    )
     random = np.random.default_rng(0)
     features, phrases = random.normal(size=(5, 24)), random.normal(size=(2, 24))
     features /= np.linalg.norm(features, axis=1, keepdims=True)
     found = background(
         torch.tensor(features).float(), torch.tensor(phrases).float(), bank, settings
     )
-    words = [by_hand(clip, word, "1") for word in ("background", "nothing", "empty space")]
+    words = [by_hand(clip, word, "1") for word in said]
     powers = np.exp(10 * features @ np.concatenate([phrases, words]).T)
     expected = powers[:, 2:].sum(1) / powers.sum(1)
     np.testing.assert_allclose(found, expected, atol=1e-5)
+    silence = background(
+        torch.tensor(features), torch.tensor(phrases), bank, knobs(background_words=())
+    )
+    assert silence.tolist() == [0] * 5
 
 
 @given(boxes, boxes)
@@ -157,6 +164,17 @@ def test_large_masks_are_worth_less() -> None:
     line = SETTINGS.proposals.size_penalty
     assert [penalty(share, line) for share in (0.0, 0.15, 0.5, 1.0)] == [1, 1, 0.15, 0.15]
     assert penalty(0.325, line) == pytest.approx((1 + 0.15) / 2)
+
+
+def test_a_large_mask_has_to_fit_better_to_come_first() -> None:
+    small, large = box(0, 0, 8, 8), box(10, 0, 26, 10)
+    # The large one is 0.325 of the picture, halfway between the knots.
+    chosen = choose([large, small], np.array([0.9, 0.6]), np.zeros(2), SIZE, SETTINGS)
+    assert [one.proposal for one in chosen] == [small, large]
+    assert chosen[1].score == pytest.approx(0.9 * (1 + 0.15) / 2)
+    flat = knobs(size_penalty=((0.15, 1.0),))
+    chosen = choose([large, small], np.array([0.9, 0.6]), np.zeros(2), SIZE, flat)
+    assert [one.score for one in chosen] == pytest.approx([0.9, 0.6])
 
 
 def test_the_best_few_of_a_phrase_are_taken_no_two_alike() -> None:
@@ -189,6 +207,8 @@ def test_tiny_and_unlikely_masks_are_dropped() -> None:
     wide = Size(1000, 1000)
     sure = knobs(min_area=0, small_threshold=0.95, large_threshold=0)
     assert choose([proposals[1]], fits[:1], np.zeros(1), wide, sure) == ()
+    large = replace(sure, proposals=replace(sure.proposals, large_share=64 / 1_000_000))
+    assert len(choose([proposals[1]], fits[:1], np.zeros(1), wide, large)) == 1
 
 
 def test_the_ensemble_raises_the_map_where_fitting_masks_are() -> None:
