@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from ovedit.ui.commands import (
+    batch,
     edit,
     export,
     file,
@@ -140,6 +141,8 @@ FILE = _menu(
         when=_any_mask,
     ),
     Action("import-mask", "&Import mask…", export.import_mask, when=_open),
+    LINE,
+    Action("batch", "&Batch…", batch.show, tip="Do the same to all photos of a folder"),
     LINE,
     Action("close", "&Close", file.close, "Ctrl+W", when=_open),
     Action("quit", "&Quit", file.quit_program, "Ctrl+Q"),

@@ -6,6 +6,7 @@ import time
 from typing import TYPE_CHECKING
 
 from ovedit.ui.background import Background
+from ovedit.ui.batch_runner import BatchRunner
 
 if TYPE_CHECKING:
     from ovedit.ui.main_window import MainWindow
@@ -19,6 +20,8 @@ def stop(window: MainWindow) -> bool:
 
     All of it is told before any of it is waited for.
     """
+    for runner in window.findChildren(BatchRunner):
+        runner.stop()
     window.errands.close()
     window.model_desk.close()
     window.session.close()

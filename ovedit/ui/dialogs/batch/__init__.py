@@ -1,0 +1,1 @@
+"""The Batch dialog: one recipe for all photos of a folder."""
