@@ -49,6 +49,7 @@ class Settings:
     jpeg_quality, webp_quality: 1 to 100, offered when exporting.
     overlay_opacity: fill of a class mask on the canvas, 0 to 1.
     provenance: say in exported files that generative AI made parts of a picture, and which.
+    watermark: mark invisibly, in exported files, what generative AI painted.
     offline: never use the network, not even when asked for a download.
     device: what models run on; "auto" takes the fastest that is here.
     model_memory: bytes that models may take in memory together, 0 for a share of the device's.
@@ -71,6 +72,7 @@ class Settings:
     webp_quality: int = _within(90, 1, 100)
     overlay_opacity: float = _within(0.35, 0.0, 1.0)
     provenance: bool = True
+    watermark: bool = False
     offline: bool = False
     device: Literal["auto", "cuda", "mps", "xpu", "cpu"] = "auto"
     model_memory: int = _within(0, 0, 2**50)

@@ -32,7 +32,11 @@ _PACKAGES = (
 
 
 def run_info(arguments: argparse.Namespace, provider: EngineProvider | None) -> int:
-    """Print the facts, or all settings of a preset, as text or JSON."""
+    """Print the facts, all settings of a preset, or what a picture tells, as text or JSON."""
+    if arguments.image:
+        from ovedit.cli.info_image import run_info_image
+
+        return run_info_image(arguments)
     if arguments.preset:
         return _print_preset(arguments, provider)
     if arguments.engine:

@@ -54,7 +54,12 @@ def build_parser() -> argparse.ArgumentParser:
     _add_edit(commands, "restyle", "give it another colour or material")
     _add_batch(commands)
     info = commands.add_parser(
-        "info", help="show version, engines and where things are", allow_abbrev=False
+        "info",
+        help="show version, engines and where things are, or what a picture says of itself",
+        allow_abbrev=False,
+    )
+    info.add_argument(
+        "image", metavar="IMAGE", nargs="?", help="tell of this picture whether AI edited it"
     )
     info.add_argument("--json", action="store_true", help="print it as JSON")
     info.add_argument(
@@ -140,6 +145,11 @@ def _add_edit(commands: argparse._SubParsersAction, name: str, what: str) -> Non
         "--no-provenance",
         action="store_true",
         help="do not say in the file that generative AI made parts of the picture",
+    )
+    edit.add_argument(
+        "--watermark",
+        action="store_true",
+        help="mark what generative AI painted invisibly; ovedit info IMAGE finds it",
     )
     edit.add_argument(
         "--seed", type=_not_negative, default=0, metavar="N", help="another one, another result"

@@ -54,6 +54,8 @@ def open_session(arguments: Namespace, provider: EngineProvider | None) -> Sessi
     settings = settings_file.load()
     if getattr(arguments, "no_provenance", False):
         settings = settings.changed(provenance=False)
+    if getattr(arguments, "watermark", False):
+        settings = settings.changed(watermark=True)
     if provider is None:
         from ovedit.engine.registry import default_registry, default_runtime
 

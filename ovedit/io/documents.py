@@ -13,6 +13,7 @@ from ovedit.document import Document, DocumentState
 from ovedit.io.images import MAX_PIXELS, ExportOptions, options_for, read_image, write_image
 from ovedit.io.openraster import PROJECT_SUFFIX, is_project, load_project, save_project
 from ovedit.io.provenance import provenance_of
+from ovedit.io.watermark import marked, painted
 from ovedit.io.xmp import JPEG_LIMIT, source_type, with_provenance
 from ovedit.settings import Settings
 
@@ -102,10 +103,15 @@ def export_document(
 ) -> None:
     """Write the flattened picture, with what the settings want to be said of how it was made.
 
+    That is XMP, and an invisible mark in what trained models painted.
+
     exif, xmp: of the photograph. Raises as `write_image`.
     """
     packet = _packet(state, settings, options, xmp)
-    write_image(path, state.flattened(), options, exif=exif, xmp=packet)
+    pixels = state.flattened()
+    if settings.watermark and (coverage := painted(state)) is not None:
+        pixels = marked(pixels, coverage)
+    write_image(path, pixels, options, exif=exif, xmp=packet)
 
 
 def _packet(

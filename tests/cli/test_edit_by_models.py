@@ -287,6 +287,24 @@ def test_what_is_no_model_is_said_with_what_would_be(
         assert told in capsys.readouterr().err
 
 
+def test_the_file_tells_who_painted(
+    edit: Run,
+    built: Built,  # noqa: F811
+    photo: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    out = photo.parent / "out.png"
+    assert edit("remove", built("migan")[1], "-o", str(out)) == 0
+    capsys.readouterr()
+    assert main(["info", str(out), "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["source_type"].endswith("/compositeWithTrainedAlgorithmicMedia")
+    assert edit("remove", built("migan")[1], "-o", str(out), "--no-provenance") == 0
+    capsys.readouterr()
+    assert main(["info", str(out), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["source_type"] == ""
+
+
 def test_an_eraser_does_not_replace(
     edit: Run,
     built: Built,  # noqa: F811
