@@ -20,6 +20,7 @@ from ovedit.errors import FileError, SettingsError
 from ovedit.files import file_error
 
 MAX_RECENT_FILES = 12
+_SAFETY = ("diffusers", "safety")
 
 
 @dataclass(frozen=True)
@@ -92,6 +93,21 @@ class Settings:
             if name not in _types():
                 raise SettingsError(f"There is no setting {name!r}.", _known_names())
         return replace(self, **values)
+
+    @property
+    def safety_checker(self) -> bool:
+        """Whether a model that brings a safety checker uses it: an option of the engine."""
+        engine, option = _SAFETY
+        text = self.engine_options.get(engine, {}).get(option, "yes")
+        return text.lower() not in ("no", "false", "off", "0")
+
+    def with_safety_checker(self, on: bool) -> Settings:
+        """A copy in which they do, or do not."""
+        if on == self.safety_checker:
+            return self
+        engine, option = _SAFETY
+        own = {**self.engine_options.get(engine, {}), option: "yes" if on else "no"}
+        return replace(self, engine_options={**self.engine_options, engine: own})
 
     def with_recent_file(self, path: Path | str) -> Settings:
         """A copy with the file first among the recent ones."""

@@ -24,6 +24,7 @@ from ovedit.ui.dialogs.export import ExportDialog, ExportOptions
 from ovedit.ui.dialogs.preferences import PreferencesDialog
 from ovedit.ui.dialogs.recover import RecoverDialog
 from ovedit.ui.main_window import MainWindow
+from ovedit.ui.prompt.wish import EditWish
 from ovedit.ui.qimage import to_array, to_qimage
 from tests.fakes import FakeProvider, WaitFor
 from tests.ui.conftest import SIZE, MakeWindow, picture
@@ -369,15 +370,15 @@ def test_an_edit_takes_the_masks_in_hand_or_those_accepted_and_shown(
     with document.transaction("Hide") as tx:
         tx.update_mask(tree, visible=False)
     document.set_current(masks=())
-    edit.apply_edit(window.context, "restyle", "red", 1)
+    edit.apply_edit(window.context, EditWish("restyle", "red"))
     idle()
     assert provider.calls[-1].request.phrase == "bench"  # type: ignore[union-attr]
     document.set_current(masks=(tree,))
-    edit.apply_edit(window.context, "restyle", "red", 1)
+    edit.apply_edit(window.context, EditWish("restyle", "red"))
     idle()
     assert provider.calls[-1].request.phrase == "tree"  # type: ignore[union-attr]
     asked = len(provider.calls)
-    window.prompt.edit_requested.emit("restyle", "red", 1, 0, "")
+    window.prompt.edit_requested.emit(EditWish("restyle", "red"))
     assert window.prompt.message == "No mask is chosen. Click one in the class masks."
     assert len(provider.calls) == asked
 
@@ -423,6 +424,8 @@ def test_preferences_change_the_settings(window: MainWindow, monkeypatch: Monkey
         dialog.motion.setChecked(True)
         dialog.offline.setChecked(True)
         dialog.device.setCurrentIndex(dialog.device.findData("cpu"))
+        dialog.watermark.setChecked(True)
+        dialog.safety.setChecked(False)
         return 1
 
     monkeypatch.setattr(PreferencesDialog, "exec", choose)
@@ -431,6 +434,8 @@ def test_preferences_change_the_settings(window: MainWindow, monkeypatch: Monkey
     assert kept == window.session.settings
     assert (kept.reduced_motion, kept.offline, kept.device) == (True, True, "cpu")
     assert (kept.select_engine, kept.edit_engine) == ("fake", "fake")
+    assert (kept.provenance, kept.watermark, kept.safety_checker) == (True, True, False)
+    assert kept.engine_options == {"diffusers": {"safety": "no"}}, "as the engine takes it"
 
 
 # -- image, selection, masks -----------------------------------------------------------------------
@@ -555,7 +560,7 @@ def test_what_is_painted_while_a_file_is_read_is_asked_about(
 
 def test_a_selection_is_removed_without_a_mask(window: MainWindow, document: Document, idle):
     select_left_half(document)
-    edit.apply_edit(window.context, "remove", "", 1)
+    edit.apply_edit(window.context, EditWish("remove"))
     idle()
     assert len(document.layers) == 2
     assert np.array_equal(document.state.flattened()[:, -1], picture()[:, -1])

@@ -168,6 +168,7 @@ def preferences(c: Context) -> None:
     before = Preferences(
         **{name: getattr(now, name) for name in shown},
         history_mb=round(now.history_bytes / 1_000_000),
+        safety_checker=now.safety_checker,
     )
     engines = c.window.assistant.engines
     selectors = [(info.name, info.title) for info in engines if info.selects]
@@ -178,4 +179,5 @@ def preferences(c: Context) -> None:
         chosen = dialog.preferences
         values = {name: getattr(chosen, name) for name in shown}
         budget = chosen.history_mb * 1_000_000
-        session.change_settings(now.changed(**values, history_bytes=budget))
+        wanted = now.changed(**values, history_bytes=budget)
+        session.change_settings(wanted.with_safety_checker(chosen.safety_checker))

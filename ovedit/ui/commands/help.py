@@ -40,4 +40,4 @@ def about(c: Context) -> None:
     """Say what this is."""
     from ovedit.ui.dialogs.about import AboutDialog
 
-    AboutDialog(__version__, parent=c.window).exec()
+    AboutDialog(__version__, c.window.session.settings, parent=c.window).exec()

@@ -1,4 +1,4 @@
-"""About OVEdit: version, licence, and the licences of what it is built on."""
+"""About OVEdit: version, licence, marks of AI, and the licences of what it is built on."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from ovedit.settings import Settings
 from ovedit.ui.dialogs.form import FormDialog
 from ovedit.ui.icons import app_icon
 from ovedit.ui.widgets.basics import label, rule
@@ -68,9 +69,12 @@ _QT_NOTE = (
 
 
 class AboutDialog(FormDialog):
-    """Says what this is, which version, and under which licences."""
+    """Says what this is, which version, what marks AI leaves, and under which licences."""
 
-    def __init__(self, version: str, parent: QWidget | None = None) -> None:
+    def __init__(
+        self, version: str, settings: Settings | None = None, parent: QWidget | None = None
+    ) -> None:
+        settings = settings or Settings()
         super().__init__("About OVEdit", parent)
         mark = QLabel()
         mark.setPixmap(app_icon().pixmap(64, 64))
@@ -88,6 +92,14 @@ class AboutDialog(FormDialog):
             label("Type what you see, get an editable mask; type what you want, get a new layer.")
         )
         self.column.addWidget(label("Apache License 2.0", "dim"))
+        self.column.addWidget(rule())
+        self.column.addWidget(label("What generative AI paints", "heading"))
+        for what, on in (
+            ("Said in exported files (XMP)", settings.provenance),
+            ("Marked invisibly in exported files", settings.watermark),
+            ("Checked by a model's safety checker, if it brings one", settings.safety_checker),
+        ):
+            self.column.addWidget(label(f"{what}: {'on' if on else 'off'}"))
         self.column.addWidget(rule())
         self.column.addWidget(label("Built on", "heading"))
         libraries = QWidget()

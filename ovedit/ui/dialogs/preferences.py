@@ -1,4 +1,4 @@
-"""Preferences: theme, undo memory, autosave, engines and preset, where models run."""
+"""Preferences: theme, undo, autosave, engines, what is said of AI, where models run."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QDialogButtonBox, QWidget
+from PySide6.QtWidgets import QDialogButtonBox, QHBoxLayout, QVBoxLayout, QWidget
 
 from ovedit.ui.dialogs.form import FormDialog
 from ovedit.ui.theme import ThemeChoice
@@ -43,6 +43,9 @@ _MODEL_MEMORY = (
 )
 
 
+_GAP = 32
+_LEFT = 3
+"""Sections in the left column."""
 _BUILT_IN = (("basic", "Basic (built in)"),)
 
 
@@ -64,6 +67,9 @@ class Preferences:
     device: Device = "auto"
     model_memory: int = 0
     offline: bool = False
+    provenance: bool = True
+    watermark: bool = False
+    safety_checker: bool = True
 
 
 class PreferencesDialog(FormDialog):
@@ -112,6 +118,16 @@ class PreferencesDialog(FormDialog):
         self.offline.setToolTip("No downloads, even when asked")
         self.offline.setChecked(preferences.offline)
 
+        self.provenance = CheckBox("Say so (XMP)")
+        self.provenance.setToolTip("As metadata that other programs and news agencies read")
+        self.provenance.setChecked(preferences.provenance)
+        self.watermark = CheckBox("Mark it invisibly")
+        self.watermark.setToolTip("ovedit info finds the mark, also in JPEG of quality 80")
+        self.watermark.setChecked(preferences.watermark)
+        self.safety = CheckBox("Checker, where a model brings one")
+        self.safety.setToolTip("It refuses what it takes for unsafe, and errs at times")
+        self.safety.setChecked(preferences.safety_checker)
+
         sections: tuple[tuple[str, tuple[tuple[str, QWidget], ...]], ...] = (
             (
                 "Appearance",
@@ -127,6 +143,14 @@ class PreferencesDialog(FormDialog):
                 ),
             ),
             (
+                "What generative AI paints",
+                (
+                    ("In exported files", self.provenance),
+                    ("", self.watermark),
+                    ("Safety", self.safety),
+                ),
+            ),
+            (
                 "Models",
                 (
                     ("Models run on", self.device),
@@ -136,21 +160,30 @@ class PreferencesDialog(FormDialog):
                 ),
             ),
         )
-        for place, (title, rows) in enumerate(sections):
-            if place:
-                self.column.addWidget(rule())
-            self.column.addWidget(label(title, "heading"))
-            form = self.form()
-            for name, field in rows:
-                if name:
-                    self.add_row(form, name, field)
-                else:
-                    form.addRow("", field)
-            self.column.addLayout(form)
+        # One column would be taller than the screens of small computers.
+        columns = QHBoxLayout()
+        columns.setSpacing(_GAP)
+        self.column.addLayout(columns)
+        for part in (sections[:_LEFT], sections[_LEFT:]):
+            column = QVBoxLayout()
+            column.setSpacing(self.column.spacing())
+            columns.addLayout(column, 1)
+            for place, (title, rows) in enumerate(part):
+                if place:
+                    column.addWidget(rule())
+                column.addWidget(label(title, "heading"))
+                form = self.form()
+                for name, field in rows:
+                    if name:
+                        self.add_row(form, name, field)
+                    else:
+                        form.addRow("", field)
+                column.addLayout(form)
+            column.addStretch(1)
         self.add_button("Cancel", QDialogButtonBox.ButtonRole.RejectRole)
         self.add_button("Save", QDialogButtonBox.ButtonRole.AcceptRole, default=True)
         self.finish()
-        self.setMinimumWidth(420)
+        self.setMinimumWidth(840)
         self.theme.currentIndexChanged.connect(
             lambda: self.theme_previewed.emit(self.theme.currentData())
         )
@@ -177,6 +210,9 @@ class PreferencesDialog(FormDialog):
             device=self.device.currentData(),
             model_memory=self.model_memory.currentData(),
             offline=self.offline.isChecked(),
+            provenance=self.provenance.isChecked(),
+            watermark=self.watermark.isChecked(),
+            safety_checker=self.safety.isChecked(),
         )
 
     def reject(self) -> None:

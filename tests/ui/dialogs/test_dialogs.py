@@ -13,6 +13,7 @@ from pytestqt.qtbot import QtBot
 
 from ovedit.errors import FileError, OVEditError
 from ovedit.geometry import Size
+from ovedit.settings import Settings
 from ovedit.ui.dialogs.about import LICENCES, AboutDialog
 from ovedit.ui.dialogs.export import EXPORT_FORMATS, ExportDialog, ExportOptions
 from ovedit.ui.dialogs.new import NewDialog, NewDocument
@@ -193,7 +194,8 @@ def test_without_camera_data_there_is_none_to_keep(show) -> None:
 
 def test_preferences_come_back_as_they_went_in(show) -> None:
     given = Preferences(
-        "light", True, 0.5, 2000, 300, "clip", "paint", "quality", "xpu", 6_000_000_000, True
+        *("light", True, 0.5, 2000, 300, "clip", "paint", "quality", "xpu", 6_000_000_000, True),
+        *(False, True, False),
     )
     selectors = [("basic", "Basic"), ("clip", "CLIP + SAM 2")]
     editors = [("basic", "Basic"), ("paint", "Diffusion")]
@@ -330,6 +332,18 @@ def test_about_names_version_and_licences(show, qtbot: QtBot) -> None:
     assert all(name in words for name, *_ in LICENCES)
     qtbot.keyClick(dialog, Qt.Key.Key_Escape)
     assert not dialog.isVisible()
+
+
+@pytest.mark.parametrize("on", [True, False])
+def test_about_says_which_marks_of_ai_are_on(on: bool, show) -> None:
+    settings = Settings(provenance=on, watermark=not on).with_safety_checker(on)
+    dialog = AboutDialog("1.2.3", settings)
+    show(dialog)
+    words = [label.text() for label in dialog.findChildren(QLabel)]
+    said, other = ("on", "off") if on else ("off", "on")
+    assert f"Said in exported files (XMP): {said}" in words
+    assert f"Marked invisibly in exported files: {other}" in words
+    assert f"Checked by a model's safety checker, if it brings one: {said}" in words
 
 
 def test_about_names_everything_that_ovedit_depends_on() -> None:
