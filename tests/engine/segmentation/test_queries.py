@@ -18,12 +18,15 @@ from torch.nn import functional
 
 from ovedit.engine.language import vocabulary
 from ovedit.engine.protocols import CancelToken, Progress, silent
-from ovedit.engine.requests import MaskCandidate, PhraseAnswer, SegmentRequest
+from ovedit.engine.requests import MaskCandidate, PhraseAnswer, Pixels, SegmentRequest
+from ovedit.engine.segmentation import look
 from ovedit.engine.segmentation.look import Look
 from ovedit.engine.segmentation.perception import Perception
+from ovedit.engine.segmentation.refine import refine
 from ovedit.engine.segmentation.settings import from_options
 from ovedit.engine.segmentation.text import Embedded, TextBank
-from ovedit.engine.segmentation.values import FeatureMap, Proposal
+from ovedit.engine.segmentation.values import FeatureMap, Proposal, RefinedMask
+from ovedit.errors import Cancelled
 from ovedit.geometry import Rect, Size
 
 CELL = 8
@@ -89,12 +92,19 @@ class Scene(Perception):
     def proposals(self, *_: Any, **__: Any) -> tuple[tuple[Proposal, ...], Size]:
         return self.drawn, Size(WIDTH * CELL, HEIGHT * CELL)
 
-    def ask(self, *phrases: str, top_k: int = 9, **options: str) -> tuple[PhraseAnswer, ...]:
-        image = np.full((HEIGHT * CELL, WIDTH * CELL, 4), 255, np.uint8)
+    def ask(
+        self,
+        *phrases: str,
+        top_k: int = 9,
+        image: Pixels | None = None,
+        cancel: CancelToken | None = None,
+        **options: str,
+    ) -> tuple[PhraseAnswer, ...]:
+        image = np.full((HEIGHT * CELL, WIDTH * CELL, 4), 255, np.uint8) if image is None else image
         chosen = {**OPTIONS, **options}
         request = SegmentRequest(image, phrases, top_k=top_k, options=chosen)
         told = from_options(request.preset, chosen)
-        return Look(self, request, told, CancelToken()).answers(silent)
+        return Look(self, request, told, cancel or CancelToken()).answers(silent)
 
 
 def _drawn(rect: Rect) -> Proposal:
@@ -219,6 +229,15 @@ def test_phrases_of_one_kind_each_get_their_own() -> None:
     assert covers(red.candidates[0], RIGHT) and covers(blue.candidates[0], LEFT)
 
 
+def test_phrases_compete_or_overlap_as_the_mode_says() -> None:
+    cars = Scene(("blue car", LEFT), ("red car", RIGHT))
+    every, _ = cars.ask("car", "red car", mode="independent")
+    assert covers(every.candidates[0], LEFT, RIGHT)
+    assert [one.score for one in every.candidates[1:3]] == pytest.approx([1, 1], abs=0.01)
+    rest, red = cars.ask("car", "red car", mode="semantic")
+    assert covers(rest.candidates[0], LEFT) and covers(red.candidates[0], RIGHT)
+
+
 FIELD = at(0, 4, WIDTH, 4)
 
 
@@ -273,6 +292,43 @@ def test_proposals_as_good_as_the_best_are_all_taken() -> None:
     assert covers(answer.candidates[0], *rects)
 
 
+@pytest.mark.parametrize(
+    ("strategy", "phrase", "asked"),
+    [
+        ("auto", "bench", True),
+        ("auto", "grass", False),
+        ("both", "grass", True),
+        ("proposals", "grass", True),
+        ("dense", "bench", False),
+        ("both", "everything except the car", False),
+    ],
+)
+def test_proposals_are_asked_for_where_the_strategy_wants_them(
+    monkeypatch: pytest.MonkeyPatch, strategy: str, phrase: str, asked: bool
+) -> None:
+    scene = Scene(("bench", LEFT), ("grass", RIGHT), drawn=(LEFT, RIGHT))
+    real, times = scene.proposals, []
+    monkeypatch.setattr(scene, "proposals", lambda *a: times.append(phrase) or real(*a))
+    scene.ask(phrase, strategy=strategy)
+    assert bool(times) is asked
+
+
+@pytest.mark.parametrize("share", [0.0, 0.2, 1.0])
+def test_proposals_that_fit_raise_the_map(share: float) -> None:
+    wider = at(1, 3, 4, 3)
+    scene = Scene(("bench", LEFT), drawn=(wider, RIGHT))
+    (answer,) = scene.ask("bench", strategy="both", ensemble=str(share))
+    bare = answer.candidates[-1]
+    assert bare.reason.startswith("Where CLIP")
+
+    def level(x: int) -> float:
+        return float(bare.scores.values[4 * CELL + CELL // 2, x * CELL + CELL // 2])
+
+    assert level(2) == pytest.approx(1, abs=0.01), "both see it"
+    assert level(4) == pytest.approx(share, abs=0.1), "only the proposal holds it"
+    assert level(16) == pytest.approx(0, abs=0.01), "that one does not fit"
+
+
 def test_two_roads_that_agree_are_one_answer_and_else_both_are_offered() -> None:
     scene = Scene(("bench", LEFT), drawn=(LEFT,))
     (answer,) = scene.ask("bench", strategy="both")
@@ -291,6 +347,53 @@ def test_every_reason_is_one_sentence_with_the_stage_and_the_rivals() -> None:
         for candidate in answer.candidates:
             assert candidate.reason.endswith(".") and candidate.reason.count(".") == 1
             assert "CLIP" in candidate.reason and "nearest to it: " in candidate.reason
+
+
+def test_pamr_draws_the_maps_edges_to_those_of_the_picture() -> None:
+    image = np.full((HEIGHT * CELL, WIDTH * CELL, 4), 255, np.uint8)
+    image[3 * CELL : 6 * CELL, CELL : 4 * CELL, :3] = 20
+
+    def step(steps: str) -> float:
+        (told,) = Scene(("bench", LEFT)).ask(
+            "bench", image=image, pamr_steps=steps, pamr_dilations="2, 4"
+        )
+        row = told.candidates[-1].scores.values[36]
+        return float(row[31] - row[32])
+
+    assert step("0") < 0.2 and step("5") > 0.7
+
+
+@pytest.mark.parametrize("first", ["bench", "everything except the car"])
+def test_cancelling_takes_effect_before_the_next_phrase_is_outlined(
+    monkeypatch: pytest.MonkeyPatch, first: str
+) -> None:
+    cancel, outlined = CancelToken(), []
+
+    def outline(_sam: Any, image: Any, values: Any, **more: Any) -> RefinedMask:
+        outlined.append(first)
+        cancel.cancel()
+        return refine(None, image, values, **{**more, "strategy": "none", "cancel": None})
+
+    monkeypatch.setattr(look, "refine", outline)
+    monkeypatch.setattr(Scene, "sam", lambda *_: None)
+    scene = Scene(("bench", LEFT), ("lamp", RIGHT))
+    with pytest.raises(Cancelled):
+        scene.ask(first, "lamp", cancel=cancel, refine="sam2-trident")
+    assert len(outlined) == 1
+
+
+def test_cancelling_takes_effect_before_the_next_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    cancel, made, real = CancelToken(), [], look.answer
+
+    def last(*arguments: Any) -> PhraseAnswer:
+        made.append(1)
+        cancel.cancel()
+        return real(*arguments)
+
+    monkeypatch.setattr(look, "answer", last)
+    with pytest.raises(Cancelled):
+        BENCHES.ask("bench", "red bench", cancel=cancel)
+    assert len(made) == 1
 
 
 @given(st.lists(st.integers(0, 4), min_size=1, max_size=4, unique=True), st.integers(1, 5))
