@@ -25,6 +25,7 @@ from ovedit.ui.commands import edit, file, mask
 from ovedit.ui.commands.context import Context
 from ovedit.ui.dock_edits import DockEdits
 from ovedit.ui.docks import Docks
+from ovedit.ui.edge_preview import EdgePreview
 from ovedit.ui.errands import ADD_HELD, Errands
 from ovedit.ui.gallery.desk import GalleryDesk
 from ovedit.ui.icons import app_icon
@@ -33,10 +34,13 @@ from ovedit.ui.menus import Menus
 from ovedit.ui.messages import MODELS, USE_BUILT_IN, USE_FAST, Message
 from ovedit.ui.model_desk import ModelDesk, memory_text
 from ovedit.ui.options_bar import OptionsBar
+from ovedit.ui.outlook import Outlook
 from ovedit.ui.panels.jobs import JobView
 from ovedit.ui.prompt.card import PromptCard
+from ovedit.ui.prompt.wish import EditWish
 from ovedit.ui.recent import RecentFiles
 from ovedit.ui.session import Session
+from ovedit.ui.shadow_offer import ShadowOffer
 from ovedit.ui.start_page import StartPage
 from ovedit.ui.status_row import StatusRow, grouped
 from ovedit.ui.tool_column import ToolColumn
@@ -83,6 +87,9 @@ class MainWindow(QMainWindow):
         }
         self.in_place = InPlace(self.canvas)
         self.gallery_desk = GalleryDesk(self)
+        self.outlook = Outlook(self)
+        self.edge_preview = EdgePreview(self)
+        self.shadow_offer = ShadowOffer(self)
         engines = self.service.engines
         self.bindings = Bindings(self.masks, self.layers, self.history, engines, self)
         self.dock_edits = DockEdits(self)
@@ -266,7 +273,6 @@ class MainWindow(QMainWindow):
             document.subscribe(self._on_event)
             self.prompt.phrase.clear()
             self.prompt.words.clear()
-            self.prompt.edit_line.negative_field.clear()
             self.tool_host.suit_brush(document.size)
         self.bindings.show(document, self.session.opened_as)
         self._pages.setCurrentWidget(self.start if document is None else self.canvas_area)
@@ -372,8 +378,8 @@ class MainWindow(QMainWindow):
         self.assistant.select(phrases)
         self.canvas.setFocus()
 
-    def _edit(self, kind: str, words: str, variations: int, seed: int, negative: str) -> None:
-        self.context.run(lambda c: edit.apply_edit(c, kind, words, variations, seed, negative))
+    def _edit(self, wish: EditWish) -> None:
+        self.context.run(lambda c: edit.apply_edit(c, wish))
         # So that Ctrl+Z takes back the edit, and not the words.
         self.canvas.setFocus()
 

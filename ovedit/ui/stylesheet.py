@@ -87,6 +87,7 @@ QPushButton:default:disabled, QPushButton[primary="true"]:disabled {
     background: $hover; border-color: $line; color: $disabled;
 }
 QPushButton[small="true"] { padding: 0 10px; min-height: 26px; }
+QPushButton[small="true"][slim="true"] { min-height: 20px; font-size: 12px; }
 QPushButton[small="true"][panel="true"] { background: $panel; }
 QPushButton[small="true"][panel="true"]:hover { background: $hover; }
 QPushButton[small="true"][panel="true"]:checked { background: $chosen; }
@@ -174,11 +175,16 @@ PromptCard[floating="false"] { border-radius: 0; border: 0; border-top: 1px soli
 PromptCard QLineEdit {
     background: $panel; border-radius: ${button}px; padding: 0 9px; min-height: 32px;
 }
+PromptCard QLineEdit#numeric { padding: 0 6px; }
 PromptCard QPushButton { background: $panel; }
 PromptCard QPushButton:hover { background: $hover; }
 PromptCard QPushButton[primary="true"] { background: $accent; }
 PromptCard QPushButton[primary="true"]:hover { background: $accent_hover; }
 PromptCard QPushButton[primary="true"]:disabled { background: $hover; }
+HistoryPopup { background: $raised; border: 1px solid $line; border-radius: ${button}px; }
+HistoryPopup QListWidget { background: $raised; }
+HistoryPopup QListWidget::item { padding: 0 6px; border-radius: 4px; }
+HistoryPopup QListWidget::item:selected { background: $chosen; color: $text; }
 GalleryStrip { background: $raised; border: 1px solid $line; border-radius: ${card}px; }
 GalleryStrip:focus { border-color: $accent; }
 GalleryStrip QScrollArea { background: transparent; }

@@ -16,6 +16,7 @@ from ovedit.errors import DocumentError, UsageError
 from ovedit.ui.commands.context import Context
 from ovedit.ui.commands.file import open_path
 from ovedit.ui.commands.selection import deselect
+from ovedit.ui.prompt.wish import EditWish
 from ovedit.ui.qimage import to_array, to_qimage
 from ovedit.workflows import layers
 
@@ -102,11 +103,9 @@ def go_to_edit(c: Context) -> None:
         line.focus()
 
 
-def apply_edit(
-    c: Context, kind: str, words: str, variations: int = 1, seed: int = 0, negative: str = ""
-) -> None:
-    """Remove, replace or restyle the masks in hand; without one, what is selected; without a
-    selection, all masks that are accepted and shown.
+def masks_to_edit(c: Context) -> tuple[str, ...]:
+    """The masks in hand; without one, none where something is selected; else all that are accepted
+    and shown. Raises `UsageError` where it is not clear which is meant.
     """
     ids = c.mask_ids
     if not ids and not c.has_selection:
@@ -116,17 +115,38 @@ def apply_edit(
             ids = (present[0].id,)
         if not ids and present:
             raise UsageError("No mask is chosen.", "Click one in the class masks.")
-    c.window.assistant.edit(EditKind(kind), words, ids, variations, seed, negative)
+    return ids
+
+
+def apply_edit(c: Context, wish: EditWish) -> None:
+    """Remove, replace or restyle what `masks_to_edit` names."""
+    ids = masks_to_edit(c)
+    if wish.with_shadow:
+        ids = c.window.shadow_offer.with_shadow(ids)
+    c.window.assistant.edit(
+        EditKind(wish.kind),
+        wish.words,
+        ids,
+        wish.variations,
+        wish.seed,
+        wish.negative_prompt,
+        grow=wish.grow,
+        feather=wish.feather,
+        crop=c.window.outlook.crop,
+        options=wish.options,
+    )
 
 
 def escape(c: Context) -> None:
-    """Stop the running job; without one, drop the variations, else put the masks out of hand, else
-    deselect.
+    """Stop the running job; without one, drop the variations, else the crop that was chosen, else
+    put the masks out of hand, else deselect.
     """
     if c.window.jobs.list.rows():
         c.window.errands.cancel()
     elif c.window.assistant.gallery.slots:
         c.window.gallery_desk.drop()
+    elif c.window.outlook.crop is not None:
+        c.window.outlook.reset_crop()
     elif c.mask_ids:
         c.document.set_current(masks=())
     elif c.has_selection:

@@ -7,6 +7,7 @@ from ovedit.errors import DocumentError
 from ovedit.ui.commands.context import Context
 from ovedit.ui.how_made import how_made
 from ovedit.ui.messages import Message
+from ovedit.ui.prompt.edit_menu import STRENGTH
 from ovedit.workflows import layers, mask_ops
 
 
@@ -87,7 +88,7 @@ def edit_mask(c: Context) -> None:
 
 def change_words(c: Context) -> None:
     """Ask for other words, seed and strength, and run the edit in hand again with them."""
-    from ovedit.ui.dialogs.change_words import STRENGTH, ChangeWordsDialog
+    from ovedit.ui.dialogs.change_words import ChangeWordsDialog
 
     assistant, layer, recipe = c.window.assistant, c.layer, _recipe(c)
     engine = assistant.named(recipe.engine)

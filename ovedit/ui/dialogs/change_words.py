@@ -12,15 +12,11 @@ from PySide6.QtWidgets import QDialogButtonBox, QHBoxLayout, QLineEdit, QWidget
 
 from ovedit.document import EditRecipe
 from ovedit.ui.dialogs.form import FormDialog
-from ovedit.ui.prompt.edit_line import MAX_SEED
+from ovedit.ui.prompt.edit_menu import MAX_SEED, STRENGTH, STRENGTHS
 from ovedit.ui.widgets.basics import label, rule
 from ovedit.ui.widgets.buttons import IconButton
 from ovedit.ui.widgets.slider import LabelledSlider, NumberField
 
-STRENGTH = "strength"
-"""The setting of an engine that says how far a restyling may go."""
-STRENGTHS = (0.35, 0.8)
-"""Less is not seen, more does not keep the shape."""
 USUAL_STRENGTH = 0.6
 _ASKED = frozenset({"Words", "Avoids", "Seed"})
 """Lines of how it was made that the fields above show already."""

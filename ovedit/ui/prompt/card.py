@@ -33,11 +33,13 @@ from ovedit.ui.panels.jobs import JobView
 from ovedit.ui.prompt.edit_line import EditLine
 from ovedit.ui.prompt.job_line import JobLine
 from ovedit.ui.prompt.message_bar import MessageBar
+from ovedit.ui.prompt.outlook_line import OutlookLine
 from ovedit.ui.theme import tokens
 from ovedit.ui.tokens import RADIUS_BUTTON, RADIUS_CARD
 from ovedit.ui.widgets.basics import ElidedLabel, set_role
 from ovedit.ui.widgets.buttons import GlyphButton, IconButton
 from ovedit.ui.widgets.history_field import HistoryField
+from ovedit.ui.widgets.history_popup import HistoryPopup
 from ovedit.ui.widgets.shadow import Shadow
 
 MAX_WIDTH = 760
@@ -59,8 +61,7 @@ class PromptCard(QFrame):
 
     Signals:
         select_requested(str): find what the phrase names.
-        edit_requested(str, str, int, int, str): remove, replace or restyle; the words; how many
-            variations; the seed; the negative prompt.
+        edit_requested(EditWish): remove, replace or restyle.
         cancel_requested(): stop the running job.
         message_action(str): the key of a button of the message.
         engines_requested(): the person wants a better engine.
@@ -69,7 +70,7 @@ class PromptCard(QFrame):
     """
 
     select_requested = Signal(str)
-    edit_requested = Signal(str, str, int, int, str)
+    edit_requested = Signal(object)
     cancel_requested = Signal()
     message_action = Signal(str)
     engines_requested = Signal()
@@ -90,6 +91,7 @@ class PromptCard(QFrame):
         self.message_bar = MessageBar()
         self.edit_line = EditLine()
         self._job_line = JobLine()
+        self.outlook = OutlookLine()
         self._hint_line = self._build_hint_line()
         self._lines = QStackedWidget()
         self._lines.setFixedHeight(LINE_HEIGHT)
@@ -101,9 +103,12 @@ class PromptCard(QFrame):
         layout.addWidget(self.message_bar)
         layout.addLayout(self._build_phrase_line())
         layout.addWidget(self._lines)
+        layout.addWidget(self.outlook)
         self.kind, self.words = self.edit_line.kind, self.edit_line.words
         self.apply_button = self.edit_line.apply_button
         self.cancel_button = self._job_line.cancel
+        for field in (self.phrase, self.words):
+            HistoryPopup(field)
         self._connect()
         self._shadow = Shadow(self, RADIUS_CARD) if parent is not None else None
         if parent is not None:
@@ -156,6 +161,8 @@ class PromptCard(QFrame):
         self.select_button.clicked.connect(self._select)
         self.edit_line.applied.connect(self._apply)
         self.edit_line.changed.connect(self._refresh)
+        self.outlook.changed.connect(self._refresh)
+        self.outlook.models_requested.connect(lambda key: self.message_action.emit(key))
         self._job_line.cancel_requested.connect(self.cancel_requested)
         self.message_bar.pressed.connect(self._message_button)
         for field in (self.phrase, self.words):
@@ -268,12 +275,11 @@ class PromptCard(QFrame):
         self.select_requested.emit(phrase)
 
     def _apply(self) -> None:
-        line = self.edit_line
-        kind, words = line.kind.current, line.edit_words
-        if words:
+        wish = self.edit_line.wish
+        if wish.words:
             self._remember(self.words)
         self.clear_message()
-        self.edit_requested.emit(kind, words, line.variations, line.seed, line.negative_prompt)
+        self.edit_requested.emit(wish)
 
     def _remember(self, field: HistoryField) -> None:
         if field.remember():
@@ -290,6 +296,7 @@ class PromptCard(QFrame):
         shown = busy or self._can_edit or bool(self._hint.text)
         if self._lines.isHidden() is shown:
             self._lines.setVisible(shown)
+        self.outlook.setVisible(self._can_edit and not busy and self.outlook.says_something)
         self.select_button.setEnabled(self._can_select and bool(self.phrase.text().strip()))
         self.edit_line.refresh(can_apply=self._can_edit and not busy, narrow=self.width() < _NARROW)
         self.place()

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import secrets
-
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QActionGroup
-from PySide6.QtWidgets import QHBoxLayout, QMenu, QPushButton, QSizePolicy, QWidget, QWidgetAction
+from PySide6.QtWidgets import QHBoxLayout, QPushButton, QSizePolicy, QWidget
 
-from ovedit.ui.widgets.basics import label, set_role
-from ovedit.ui.widgets.buttons import GlyphButton, IconButton
+from ovedit.ui.prompt.edit_menu import EditMenu
+from ovedit.ui.prompt.wish import EditWish
+from ovedit.ui.widgets.basics import set_role
+from ovedit.ui.widgets.buttons import CheckBox, GlyphButton
 from ovedit.ui.widgets.history_field import HistoryField
 from ovedit.ui.widgets.segmented import SegmentedControl
-from ovedit.ui.widgets.slider import NumberField
 
-VARIATIONS = (1, 2, 4)
-MAX_SEED = 2**31 - 1
 _PLACEHOLDERS = {
     "replace": "What should be there, for example metal bench",
     "restyle": "How should it look, for example golden",
@@ -24,7 +20,7 @@ _NAMES = {"replace": "What should be there", "restyle": "How it should look"}
 
 
 class EditLine(QWidget):
-    """What to do, the words for it, Apply; in a menu how many variations, the seed, what to avoid.
+    """What to do, the words for it, Apply; the rest in a menu.
 
     Signals: applied() by Apply or Enter, where it can be; changed() after something was chosen.
     """
@@ -34,7 +30,6 @@ class EditLine(QWidget):
 
     def __init__(self) -> None:
         super().__init__()
-        self._variations = 1
         self.kind = SegmentedControl(
             "What to do", [("remove", "Remove"), ("replace", "Replace"), ("restyle", "Restyle")]
         )
@@ -46,8 +41,20 @@ class EditLine(QWidget):
         # In the place of the words where none are needed.
         self._spacer = QWidget()
         self._spacer.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self.shadow_box = CheckBox("")
+        self.shadow_box.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        self.shadow_box.toggled.connect(self.changed)
+        room = QHBoxLayout(self._spacer)
+        room.setContentsMargins(4, 0, 0, 0)
+        room.addWidget(self.shadow_box)
+        room.addStretch(1)
+        self.menu = EditMenu(self)
+        self.menu.changed.connect(self.changed)
+        self.seed_field, self.negative_field = self.menu.seed_field, self.menu.negative_field
+        self.set_uses_negative, self.set_seed = self.menu.set_uses_negative, self.menu.set_seed
+        self.set_variations = self.menu.set_variations
         self.variations_button = GlyphButton("", "chevron-down")
-        self.variations_button.setMenu(self._build_menu())
+        self.variations_button.setMenu(self.menu)
         self.apply_button = QPushButton("Apply")
         self.apply_button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         set_role(self.apply_button, primary=True)
@@ -60,42 +67,8 @@ class EditLine(QWidget):
         layout.addWidget(self._spacer, 1)
         layout.addWidget(self.variations_button)
         layout.addWidget(self.apply_button)
+        self.offer_shadow("")
         self._kind_chosen()
-
-    def _build_menu(self) -> QMenu:
-        menu = QMenu(self)
-        self._counts = QActionGroup(menu)
-        for count in VARIATIONS:
-            action = menu.addAction("1 variation" if count == 1 else f"{count} variations")
-            action.setCheckable(True)
-            action.setData(count)
-            self._counts.addAction(action)
-        self._counts.triggered.connect(lambda action: self.set_variations(action.data()))
-        menu.addSeparator()
-        seed = QWidgetAction(menu)
-        seed.setDefaultWidget(self._build_seed())
-        menu.addAction(seed)
-        self._negative = QWidgetAction(menu)
-        self._negative.setDefaultWidget(self._build_negative(menu))
-        self._negative.setVisible(False)
-        menu.addAction(self._negative)
-        return menu
-
-    def _build_seed(self) -> QWidget:
-        """In the menu, because few need it: the same seed gives the same result again."""
-        self.seed_field = NumberField("Seed", 0, MAX_SEED)
-        self.seed_field.setToolTip("The same seed gives the same result")
-        another = IconButton("vary", "Another seed")
-        another.clicked.connect(lambda: self.set_seed(secrets.randbelow(MAX_SEED + 1)))
-        return _menu_line("Seed", self.seed_field, another)
-
-    def _build_negative(self, menu: QMenu) -> QWidget:
-        self.negative_field = HistoryField("What to avoid", "for example text")
-        self.negative_field.setToolTip("What the result should not show (negative prompt)")
-        self.negative_field.textChanged.connect(self.changed)
-        for leaves in (self.negative_field.entered, self.negative_field.escape):
-            leaves.connect(menu.close)
-        return _menu_line("Avoid", self.negative_field)
 
     @property
     def edit_words(self) -> str:
@@ -105,38 +78,42 @@ class EditLine(QWidget):
     @property
     def variations(self) -> int:
         """How many results an edit gives."""
-        return self._variations
+        return self.menu.variations
 
     @property
     def seed(self) -> int:
         """What the engine's random choices begin with."""
-        return int(self.seed_field.value)
+        return self.menu.seed
 
     @property
-    def negative_prompt(self) -> str:
-        """What the result should not show; empty where the engine does not heed it."""
-        return self.negative_field.text().strip() if self._negative.isVisible() else ""
+    def wish(self) -> EditWish:
+        """What is asked for."""
+        menu, kind = self.menu, self.kind.current
+        grow, feather = menu.edge or (None, None)
+        return EditWish(
+            kind,
+            self.edit_words,
+            menu.variations,
+            menu.seed,
+            menu.negative_prompt,
+            grow,
+            feather,
+            menu.options,
+            kind == "remove" and not self.shadow_box.isHidden() and self.shadow_box.isChecked(),
+        )
 
-    def set_uses_negative(self, uses: bool) -> None:
-        """Whether the engine heeds a negative prompt: shows or hides its field."""
-        self._negative.setVisible(uses)
-        self.changed.emit()
-
-    def set_seed(self, seed: int) -> None:
-        """Let the engine's random choices begin with this."""
-        self.seed_field.set_value(seed)
-        self.changed.emit()
+    def offer_shadow(self, what: str) -> None:
+        """Offer to remove a shadow or reflection too, named by `what`; "" for none."""
+        self.shadow_box.setText(f"and its {what}")
+        self.shadow_box.setVisible(bool(what))
+        if not what:
+            self.shadow_box.setChecked(False)
 
     def set_edit(self, kind: str, words: str) -> None:
         """Choose what to do and write the words for it."""
         self.kind.set_current(kind)
         self.words.setText(words)
         self._kind_chosen()
-
-    def set_variations(self, count: int) -> None:
-        """How many results an edit gives: 1, 2 or 4."""
-        self._variations = count
-        self.changed.emit()
 
     def set_kinds(self, kinds: dict[str, str]) -> None:
         """For each of remove, replace and restyle: empty, or why the engine cannot do it."""
@@ -155,7 +132,7 @@ class EditLine(QWidget):
 
     def refresh(self, *, can_apply: bool, narrow: bool) -> None:
         """Show what can be done now; `narrow` shortens the words on the buttons."""
-        kind, count = self.kind.current, self._variations
+        kind, count = self.kind.current, self.variations
         wanted = kind == "remove" or bool(self.edit_words)
         self.apply_button.setEnabled(can_apply and wanted and self.kind.button(kind).isEnabled())
         text = f"{count} ×" if narrow else "1 variation" if count == 1 else f"{count} variations"
@@ -163,10 +140,9 @@ class EditLine(QWidget):
             self.variations_button.setText(text)
             self.variations_button.updateGeometry()
         self.variations_button.setAccessibleName(f"Variations: {count}")
-        avoided = self.negative_prompt
+        avoided = self.menu.negative_prompt
         self.variations_button.setToolTip(f"Avoids: {avoided}" if avoided else "")
-        for action in self._counts.actions():
-            action.setChecked(action.data() == count)
+        self.menu.refresh()
 
     def apply(self) -> None:
         """Ask for the edit, where it can be done now."""
@@ -181,19 +157,3 @@ class EditLine(QWidget):
             self.words.setPlaceholderText(_PLACEHOLDERS[kind])
             self.words.setAccessibleName(_NAMES[kind])
         self.changed.emit()
-
-
-def _menu_line(name: str, *fields: QWidget) -> QWidget:
-    """A named field in a menu, and what belongs to it."""
-    line = QWidget()
-    layout = QHBoxLayout(line)
-    layout.setContentsMargins(12, 2, 8, 2)
-    layout.setSpacing(8)
-    words = label(name, "dim")
-    words.setMinimumWidth(words.fontMetrics().horizontalAdvance("Avoid"))
-    layout.addWidget(words)
-    first, *others = fields
-    layout.addWidget(first, 1)
-    for field in others:
-        layout.addWidget(field)
-    return line

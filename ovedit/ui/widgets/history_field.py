@@ -21,10 +21,11 @@ HISTORY_LENGTH = 100
 class HistoryField(QLineEdit):
     """A text field that remembers: Up and Down walk what was entered before.
 
-    Signals: entered(str) on Enter with some text; escape().
+    Signals: entered(str) on Enter with some text; history_changed(); escape().
     """
 
     entered = Signal(str)
+    history_changed = Signal()
     escape = Signal()
 
     def __init__(self, name: str, placeholder: str, parent: QWidget | None = None) -> None:
@@ -44,6 +45,7 @@ class HistoryField(QLineEdit):
         """Remember these, the oldest first; the last hundred are kept."""
         self._history = list(entries)[-HISTORY_LENGTH:]
         self._place = len(self._history)
+        self.history_changed.emit()
 
     def remember(self) -> bool:
         """Put the text at the end of the history; whether that changed the history."""

@@ -16,6 +16,7 @@ from pytestqt.qtbot import QtBot
 
 from ovedit.ui.panels.jobs import JobView
 from ovedit.ui.prompt.card import MAX_WIDTH, PromptCard
+from ovedit.ui.prompt.wish import EditWish
 from ovedit.ui.theme import Theme
 
 JOB = JobView("1", "Replace → metal bench", "31/50", 0.62, 12)
@@ -105,7 +106,7 @@ def test_replace_asks_with_words_and_variations(card: PromptCard, qtbot: QtBot) 
     _type(qtbot, card.words, "metal bench")
     with qtbot.waitSignal(card.edit_requested) as asked:
         qtbot.keyClick(card.words, Qt.Key.Key_Return)
-    assert asked.args == ["replace", "metal bench", 4, 0, ""]
+    assert asked.args == [EditWish("replace", "metal bench", 4)]
 
 
 def test_remove_needs_no_words(card: PromptCard, qtbot: QtBot) -> None:
@@ -115,7 +116,7 @@ def test_remove_needs_no_words(card: PromptCard, qtbot: QtBot) -> None:
     assert not card.words.isVisible()
     with qtbot.waitSignal(card.edit_requested) as asked:
         qtbot.mouseClick(card.apply_button, Qt.MouseButton.LeftButton)
-    assert asked.args == ["remove", "", 1, 0, ""]
+    assert asked.args == [EditWish("remove")]
 
 
 def test_the_kinds_are_walked_with_the_arrow_keys(card: PromptCard, qtbot: QtBot) -> None:
@@ -160,7 +161,7 @@ def test_the_menu_holds_the_seed(card: PromptCard, qtbot: QtBot) -> None:
     qtbot.keyClick(card.edit_line.seed_field, Qt.Key.Key_Return)
     with qtbot.waitSignal(card.edit_requested) as asked:
         card.apply_button.click()
-    assert asked.args == ["remove", "", 1, 7, ""]
+    assert asked.args == [EditWish("remove", seed=7)]
     another = next(b for b in menu.findChildren(QAbstractButton) if b.toolTip() == "Another seed")
     qtbot.mouseClick(another, Qt.MouseButton.LeftButton)
     assert card.edit_line.seed != 7
@@ -189,7 +190,7 @@ def test_the_menu_asks_what_to_avoid_where_the_engine_heeds_it(
         line.set_uses_negative(uses)
         with qtbot.waitSignal(card.edit_requested) as asked:
             qtbot.mouseClick(card.apply_button, Qt.MouseButton.LeftButton)
-        assert asked.args == ["remove", "", 1, 0, avoided]
+        assert asked.args == [EditWish("remove", negative_prompt=avoided)]
 
 
 def test_up_and_down_walk_the_history_and_come_back(card: PromptCard, qtbot: QtBot) -> None:

@@ -1,0 +1,229 @@
+"""What an edit will take, found out before it runs whenever something about it changes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QObject, QTimer
+
+from ovedit.document import coverage_of, masks
+from ovedit.document.events import Event, PixelsChanged, StructureChanged
+from ovedit.document.state import SELECTION, SurfaceRef
+from ovedit.engine.protocols import EngineInfo, Forecast, SettingLine
+from ovedit.engine.requests import EditKind
+from ovedit.errors import OVEditError, UsageError
+from ovedit.geometry import Rect
+from ovedit.ui.background import Background
+from ovedit.ui.canvas.crop_frame import CropFrame
+from ovedit.ui.commands.edit import masks_to_edit
+from ovedit.ui.prompt.edit_menu import STRENGTH
+from ovedit.workflows import edit
+
+if TYPE_CHECKING:
+    from ovedit.ui.main_window import MainWindow
+
+_DELAY_MS = 150
+"""Words are typed and sliders moved faster than a large mask is feathered."""
+_ANY_WORDS = "…"
+"""A forecast does not depend on the words, but an edit without any is none."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Known:
+    """What was found out: the forecast or why there is none, and the bounds of what will change."""
+
+    hole: Rect
+    forecast: Forecast | None = None
+    problem: OVEditError | None = None
+    settings: Sequence[SettingLine] = ()
+
+    def setting(self, name: str) -> str:
+        """The value of a setting, empty where the engine has none of this name."""
+        return next((line.value for line in self.settings if line.key == name), "")
+
+
+class Outlook(QObject):
+    """Keeps the last line of the prompt card, the crop on the canvas and the menu's usual values.
+
+    crop: where the engine is to look, None for its own choice.
+    """
+
+    def __init__(self, window: MainWindow) -> None:
+        super().__init__(window)
+        self._window = window
+        self._line = window.prompt.outlook
+        self._menu = window.prompt.edit_line.menu
+        self._asking = Background(self)
+        self._quiet: set[str] = set()
+        self._asked: object = None
+        self._edge_of: object = None
+        self.crop: Rect | None = None
+        self.frame = CropFrame(window.canvas)
+        self._due = QTimer(self, singleShot=True, interval=_DELAY_MS)
+        self._due.timeout.connect(self._ask)
+        session, prompt = window.session, window.prompt
+        session.document_changed.connect(self._follow)
+        session.settings_changed.connect(self._ask_all)
+        window.service.engines_changed.connect(self._ask_all)
+        # An engine learns from each run how long the next one takes.
+        window.service.finished.connect(self._ask_anew)
+        window.menus.refreshed.connect(self._due.start)
+        window.errands.jobs_changed.connect(lambda _views: self._show_frame())
+        prompt.edit_line.changed.connect(self._due.start)
+        prompt.words.textChanged.connect(self._due.start)
+        self.frame.chosen.connect(self.choose_crop)
+        self.frame.reset_requested.connect(self.reset_crop)
+        self._line.reset_requested.connect(self.reset_crop)
+        self._known: _Known | None = None
+
+    @property
+    def busy(self) -> bool:
+        """Whether something is being found out, or is about to be."""
+        return self._asking.busy or self._due.isActive()
+
+    def choose_crop(self, crop: Rect) -> None:
+        """Let the engine look here."""
+        self.crop = crop
+        self._ask()
+
+    def reset_crop(self) -> None:
+        """Let the engine choose where it looks."""
+        self.crop = None
+        self._ask()
+
+    # -- asking ----------------------------------------------------------------------------------
+
+    def _follow(self) -> None:
+        document = self._window.session.document
+        self.crop = None
+        self._menu.forget()
+        self._edge_of = None
+        if document is not None:
+            document.subscribe(self._on_event)
+        self._ask_anew()
+
+    def _on_event(self, event: Event) -> None:
+        if isinstance(event, StructureChanged | PixelsChanged):
+            self._due.start()
+
+    def _ask_all(self, _what: object = None) -> None:
+        self._quiet.clear()
+        self._ask_anew()
+
+    def _ask_anew(self, _what: object = None) -> None:
+        self._asked = None
+        self._due.start()
+
+    def _ask(self) -> None:
+        context, document = self._window.context, self._window.session.document
+        if document is not None and document.busy:
+            self._due.start()
+            return
+        line, settings = self._window.prompt.edit_line, self._window.session.settings
+        kind = EditKind(line.kind.current)
+        engine = self._window.assistant.editor(kind)
+        try:
+            ids = masks_to_edit(context) if document is not None and context.can_edit else None
+        except UsageError:
+            ids = None
+        if document is None or ids is None:
+            self._forget()
+            return
+        self._show_usual_edge(kind, engine)
+        wish = line.wish
+        surfaces = tuple(document.state.surfaces.get(ref) for ref in _refs(ids))
+        asked = (document, surfaces, kind, bool(wish.words), wish.words, engine.name, wish.options)
+        asked = (*asked, settings.preset, wish.grow, wish.feather, self.crop)
+        if engine.name in self._quiet:
+            self._forget()
+            return
+        if asked == self._asked:
+            return
+        self._asked = asked
+        state, service = document.snapshot(), self._window.service
+        own = {**settings.engine_options.get(engine.name, {}), **wish.options}
+        usual = settings.engine_options.get(engine.name, {})
+        crop, preset = self.crop, settings.preset
+
+        def find_out() -> _Known:
+            plan = edit.plan_edit(
+                state,
+                ids,
+                kind,
+                engine,
+                prompt=wish.words or _ANY_WORDS,
+                preset=preset,
+                grow=wish.grow,
+                feather=wish.feather,
+                crop=crop,
+                options=own,
+                blank=True,
+            )
+            hole = masks.bounds(plan.request.alpha)
+            lines = service.settings(engine.name, preset, usual)
+            try:
+                return _Known(hole, service.forecast(engine.name, plan.request), settings=lines)
+            except OVEditError as error:
+                return _Known(hole, problem=error, settings=lines)
+
+        self._asking.abandon()
+        self._asking.run(
+            find_out,
+            lambda known: self._found_out(known, engine, kind),
+            # What is wrong with the mask is said when the edit is asked for.
+            lambda _error: self._forget(),
+            disposable=True,
+        )
+
+    def _found_out(self, known: _Known, engine: EngineInfo, kind: EditKind) -> None:
+        forecast = known.forecast
+        if self.crop is not None and not self.crop.contains(known.hole):
+            # The mask has grown out of what was chosen for it.
+            self.reset_crop()
+            return
+        strength = known.setting(STRENGTH) if kind is EditKind.RESTYLE else ""
+        self._menu.set_strength(float(strength) if strength else None)
+        if forecast is None and known.problem is None:
+            self._quiet.add(engine.name)
+            self._forget()
+            return
+        self._known = known
+        if known.problem is not None:
+            self._line.show_problem(known.problem)
+        elif forecast is not None:
+            self._menu.set_template(forecast.template, known.setting(forecast.template))
+            self._line.show_forecast(forecast, crop_chosen=self.crop is not None)
+        self._show_frame()
+
+    # -- showing ---------------------------------------------------------------------------------
+
+    def _forget(self) -> None:
+        self._known, self._asked = None, None
+        self._asking.abandon()
+        self._line.clear()
+        self._menu.set_template("", "")
+        self._show_frame()
+
+    def _show_frame(self) -> None:
+        known = self._known
+        idle = not self._window.errands.busy
+        if known is None or known.forecast is None or not idle:
+            self.frame.show_crops((), Rect(0, 0, 0, 0), "")
+        else:
+            size = known.forecast.size
+            self.frame.show_crops(known.forecast.crops, known.hole, f"{size.width} × {size.height}")
+
+    def _show_usual_edge(self, kind: EditKind, engine: EngineInfo) -> None:
+        document = self._window.session.document
+        assert document is not None
+        what = document, kind, engine.name
+        anew, self._edge_of = what != self._edge_of, what
+        usual = edit.default_edges(kind, engine, document.size)
+        self._menu.set_usual_edge(*usual, anew=anew)
+
+
+def _refs(ids: Sequence[str]) -> list[SurfaceRef]:
+    """The surfaces that an edit of these masks, or of the selection, looks at."""
+    return [coverage_of(id) for id in ids] or [SELECTION]
