@@ -25,7 +25,6 @@ from ovedit.ui.dialogs.preferences import PreferencesDialog
 from ovedit.ui.dialogs.recover import RecoverDialog
 from ovedit.ui.main_window import MainWindow
 from ovedit.ui.prompt.wish import EditWish
-from ovedit.ui.prompt.wish import EditWish
 from ovedit.ui.qimage import to_array, to_qimage
 from tests.fakes import FakeProvider, WaitFor
 from tests.ui.conftest import SIZE, MakeWindow, picture
