@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
@@ -180,10 +179,10 @@ def wanted_of(part: type, name: str, value: object) -> str:
     if hint is str:
         return "" if isinstance(value, str) else "a text in quotes"
     if hint in (int, float):
-        number = int if hint is int else (int, float)
         least, most = _limits(part)[name]
-        fits = isinstance(value, number) and not isinstance(value, bool)
-        if fits and math.isfinite(value) and least <= value <= most:
+        number = isinstance(value, int) or (hint is float and isinstance(value, float))
+        # NaN is not between anything.
+        if number and not isinstance(value, bool) and least <= value <= most:
             return ""
         return f"a {'whole ' if hint is int else ''}number from {least:g} to {most:.10g}"
     if get_origin(hint) is Mapping:

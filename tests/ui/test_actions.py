@@ -75,7 +75,7 @@ def test_without_a_picture_only_what_needs_none_can_be_used(window: MainWindow):
     usable = {id_ for id_, action in window.menus.actions.items() if action.isEnabled()}
     extra = usable - ALWAYS - {spec.id for spec in ACTIONS if spec.id.startswith("tool-")}
     assert usable >= ALWAYS
-    assert extra <= {"tour", "pin-prompt", "models"}, extra
+    assert extra <= {"tour", "pin-prompt", "models", "batch"}, extra
 
 
 def test_what_can_be_used_follows_the_document(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from PySide6.QtCore import QModelIndex, QSize, Qt, Signal
+from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtWidgets import (
     QDialog,
     QFileDialog,
@@ -59,13 +59,12 @@ class BatchDialog(QDialog):
         self._empty.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self._message = label("", "message")
         self._message.setWordWrap(True)
-        self._message.hide()
         self.bar = ThinBar("Progress of the batch")
         self._left = label("", "dim")
         self.open_button = QPushButton("Review")
         self.report_button = QPushButton("Open report")
         self.close_button = QPushButton("Close")
-        self.stop_button = QPushButton("Cancel")
+        self.stop_button = QPushButton("Cancel batch")
         self.start_button = QPushButton("Start")
         self._lay_out()
         self._connect()
@@ -73,11 +72,11 @@ class BatchDialog(QDialog):
 
     def sizeHint(self) -> QSize:
         """Form and list side by side."""
-        return QSize(_FORM_WIDTH + 520, 600)
+        return QSize(_FORM_WIDTH + 520, 640)
 
     def minimumSizeHint(self) -> QSize:
         """Fits a small laptop's screen."""
-        return QSize(_FORM_WIDTH + 320, 540)
+        return QSize(_FORM_WIDTH + 320, 580)
 
     def _lay_out(self) -> None:
         line = QFrame()
@@ -90,6 +89,9 @@ class BatchDialog(QDialog):
         head.addWidget(self.open_button)
         set_role(self.open_button, small=True)
         self.open_button.setMinimumWidth(112)
+        keeps_room = self.open_button.sizePolicy()
+        keeps_room.setRetainSizeWhenHidden(True)
+        self.open_button.setSizePolicy(keeps_room)
         self._pages = QStackedWidget()
         self._pages.addWidget(self._empty)
         self._pages.addWidget(self.list)
@@ -101,11 +103,17 @@ class BatchDialog(QDialog):
         self._progress = QWidget()
         self._progress.setLayout(progress)
         self._progress.setFixedHeight(30)
+        self._said = QWidget()
+        said = QVBoxLayout(self._said)
+        said.setContentsMargins(14, 0, 14, 6)
+        said.addWidget(self._message)
+        self._said.hide()
         right = QVBoxLayout()
         right.setContentsMargins(0, 12, 0, 6)
         right.setSpacing(8)
         right.addLayout(head)
         right.addWidget(self._pages, 1)
+        right.addWidget(self._said)
         right.addWidget(self._progress)
         middle = QHBoxLayout()
         middle.setContentsMargins(0, 0, 0, 0)
@@ -113,9 +121,6 @@ class BatchDialog(QDialog):
         middle.addWidget(self.form)
         middle.addWidget(line)
         middle.addLayout(right, 1)
-        said = QHBoxLayout()
-        said.setContentsMargins(20, 0, 20, 12)
-        said.addWidget(self._message)
         foot = QHBoxLayout()
         foot.setContentsMargins(20, 12, 20, 14)
         foot.setSpacing(8)
@@ -131,7 +136,6 @@ class BatchDialog(QDialog):
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
         column.addLayout(middle, 1)
-        column.addLayout(said)
         column.addWidget(rule())
         column.addLayout(foot)
 
@@ -151,7 +155,7 @@ class BatchDialog(QDialog):
         self.open_button.clicked.connect(self._open_selected)
         self.report_button.clicked.connect(self._open_report)
         self.list.activated.connect(lambda _index: self._open_selected())
-        self.list.selectionModel().currentChanged.connect(self._show)
+        self.list.selectionModel().selectionChanged.connect(lambda *_: self._show())
 
     # -- what the person does --------------------------------------------------------------------
 
@@ -163,7 +167,7 @@ class BatchDialog(QDialog):
         except OVEditError as error:
             self.say(error)
             return
-        self._message.hide()
+        self._said.hide()
         self._report = None
         self.start_requested.emit(recipe, photos, results)
         self._show()
@@ -175,7 +179,7 @@ class BatchDialog(QDialog):
         except OVEditError as error:
             self.say(error)
         else:
-            self._message.hide()
+            self._said.hide()
 
     def keep_recipe(self, path: Path) -> None:
         """Write the recipe of the fields, or say why that cannot be done."""
@@ -217,7 +221,7 @@ class BatchDialog(QDialog):
 
     def _look(self) -> None:
         photos = self.form.photos.path
-        self._message.hide()
+        self._said.hide()
         if photos is not None:
             self._runner.look(
                 photos,
@@ -271,15 +275,16 @@ class BatchDialog(QDialog):
     def _say(self, text: str, kind: str = "info") -> None:
         self._message.setText(text)
         set_role(self._message, kind=kind)
-        self._message.show()
+        self._said.show()
 
-    def _show(self, _index: QModelIndex | None = None) -> None:
+    def _show(self) -> None:
         running, photos = self._runner.running, self.list.photos
         self._count.setText(_counts(photos.rowCount(), photos.records))
         self.form.setEnabled(not running)
         self._progress.setVisible(running)
         self.start_button.setVisible(not running)
         self.stop_button.setVisible(running)
+        self.close_button.setToolTip("The batch goes on" if running else "")
         self.stop_button.setEnabled(not self._runner.cancelling)
         self.report_button.setEnabled(self._report is not None)
         record = self.list.selected
@@ -306,7 +311,7 @@ def ended_text(outcome: Outcome) -> str:
 
 def _counts(total: int, records: Sequence[Record]) -> str:
     if not total:
-        return "Photos"
+        return ""
     parts = ["1 photo" if total == 1 else f"{total} photos"]
     for words, states in (
         ("done", (State.DONE,)),

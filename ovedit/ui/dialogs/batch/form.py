@@ -11,8 +11,10 @@ from PySide6.QtWidgets import (
     QFileDialog,
     QFormLayout,
     QHBoxLayout,
+    QLabel,
     QLineEdit,
     QPushButton,
+    QSizePolicy,
     QVBoxLayout,
     QWidget,
 )
@@ -110,8 +112,7 @@ class BatchForm(QWidget):
             self.format.addItem(_FORMATS[key], key)
         self._steps = label("")
         self._steps.setWordWrap(True)
-        self._used = label("", "dim")
-        self._used.setWordWrap(True)
+        self._used = _wrapped("")
         self._lay_out()
         self.photos.chosen.connect(self._photos_chosen)
         self.results.chosen.connect(self.folders_changed)
@@ -150,7 +151,8 @@ class BatchForm(QWidget):
         _add(step, "Find", self.phrase)
         _add(step, "Then", self.kind)
         _add(step, "With", self.words)
-        _add(step, "Sure to", self.confidence)
+        _add(step, "Confidence", self.confidence)
+        step.addRow("", label("Less than that is held for review.", "dim"))
         column.addWidget(self._step_box)
         output = _form()
         _add(output, "Write", self.format)
@@ -226,6 +228,12 @@ class BatchForm(QWidget):
         )
 
 
+def _wrapped(text: str) -> QLabel:
+    words = label(text, "dim")
+    words.setWordWrap(True)
+    return words
+
+
 def _line(name: str, example: str) -> QLineEdit:
     field = QLineEdit()
     field.setAccessibleName(name)
@@ -245,4 +253,6 @@ def _add(form: QFormLayout, name: str, field: QWidget) -> None:
     words = label(name, "dim")
     words.setBuddy(field)
     words.setMinimumSize(_LABEL_WIDTH, 28)
+    if not isinstance(field, SegmentedControl):
+        field.setSizePolicy(QSizePolicy.Policy.Expanding, field.sizePolicy().verticalPolicy())
     form.addRow(words, field)

@@ -174,7 +174,8 @@ class PhotoList(QListView):
     @property
     def selected(self) -> Record | None:
         """What became of the photo that is selected."""
-        return self.photos.record(self.currentIndex())
+        chosen = self.selectedIndexes()
+        return self.photos.record(chosen[0]) if chosen else None
 
 
 class _Painter(QStyledItemDelegate):
