@@ -104,7 +104,7 @@ def test_cancelling_stops_before_the_next_crop(clip: ClipModel) -> None:
     told: list[float] = []
     cancel = CancelToken()
 
-    def stop(fraction: float, *_: object) -> None:
+    def stop(fraction: float, step: str = "", preview: object = None) -> None:
         told.append(fraction)
         if len(told) == 2:
             cancel.cancel()
