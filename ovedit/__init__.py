@@ -6,13 +6,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ovedit.api import Mask, Picture, open
+    from ovedit.api import Mask, Picture, open, run_batch
 
 __version__ = "0.1.0"
 
-__all__ = ["Mask", "Picture", "__version__", "open"]
+__all__ = ["Mask", "Picture", "__version__", "open", "run_batch"]
 
-_LAZY = {"Mask", "Picture", "open"}
+_LAZY = {"Mask", "Picture", "open", "run_batch"}
 
 
 def __getattr__(name: str) -> Any:

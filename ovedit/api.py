@@ -21,17 +21,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ovedit import settings as settings_file
+from ovedit.batch import run
+from ovedit.batch.recipe_file import load_recipe
+from ovedit.batch.run import Listener, Outcome
 from ovedit.document import ClassMask, Document, coverage_of, masks
 from ovedit.engine.protocols import EngineInfo, EngineProvider, Progress, silent
 from ovedit.engine.requests import EditKind, Preset
 from ovedit.errors import NothingFoundError, UsageError
 from ovedit.geometry import Rect, Size
 from ovedit.io import documents
+from ovedit.settings import Settings
 from ovedit.workflows import edit, mask_ops, segment, threshold
 from ovedit.workflows.ask import ask, engine_named, engine_to_edit, engine_to_select
 from ovedit.workflows.coverage import write_changed
+from ovedit.workflows.recipe import Recipe
 
-__all__ = ["EditSettings", "EngineChoices", "Mask", "Picture", "open"]
+__all__ = ["EditSettings", "EngineChoices", "Mask", "Picture", "open", "run_batch"]
 
 Array = NDArray[np.uint8]
 
@@ -49,6 +54,33 @@ def open(
         Path(path), max_pixels=settings.max_pixels, history_bytes=settings.history_bytes
     )
     return Picture(opened.document, exif=opened.exif, xmp=opened.xmp, **choices)
+
+
+def run_batch(
+    recipe: Recipe | str | PathLike[str],
+    folder: str | PathLike[str],
+    out: str | PathLike[str],
+    *,
+    again: bool = False,
+    provider: EngineProvider | None = None,
+    listener: Listener | None = None,
+) -> Outcome:
+    """Follow a recipe over all photos of a folder; results and a report go to `out`.
+
+    recipe: or the TOML file that it is in. again: do what is through already once more.
+    listener: told of photos, progress and results. What a photo came to is in the outcome's
+    records; raises as `ovedit.batch.run.run_batch` does where it cannot begin.
+    """
+    settings = settings_file.load()
+    return run.run_batch(
+        recipe if isinstance(recipe, Recipe) else load_recipe(Path(recipe)),
+        Path(folder),
+        Path(out),
+        provider or _all_engines(settings),
+        settings=settings,
+        listener=listener,
+        again=again,
+    )
 
 
 class EngineChoices(TypedDict, total=False):
@@ -109,7 +141,7 @@ class Picture:
             provider = default_registry(default_runtime(settings))
         self.document = document
         self._settings = settings
-        self._provider = provider
+        self._provider = choices.get("provider") or _all_engines(settings)
         self._engine = choices.get("engine") or ""
         self._select_engine = choices.get("select_engine") or ""
         self._preset: Preset = choices.get("preset") or settings.preset
@@ -405,6 +437,12 @@ class Mask:
 
     @property
     def _mask(self) -> ClassMask:
+
+
+def _all_engines(settings: Settings) -> EngineProvider:
+    from ovedit.engine.registry import default_registry, default_runtime
+
+    return default_registry(default_runtime(settings))
         return self._document.state.mask(self.id)
 
     def __repr__(self) -> str:

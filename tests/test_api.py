@@ -231,3 +231,18 @@ def test_who_selects_and_who_edits_are_chosen_apart(pixels) -> None:
     assert asked.options == {"method": "sclip"} and edited.options == {"steps": "4"}
     with pytest.raises(CannotDoError, match='"painter" cannot select'):
         worked(select_engine="painter")
+
+
+def test_a_recipe_is_followed_over_a_folder(tmp_path, pixels, engine) -> None:
+    (tmp_path / "photos").mkdir()
+    Image.fromarray(pixels).save(tmp_path / "photos" / "a.png")
+    recipe = tmp_path / "metal.toml"
+    recipe.write_text(
+        '[[steps]]\nkind = "replace"\nphrase = "wooden bench"\nprompt = "metal bench"\n'
+    )
+    done = ovedit.run_batch(recipe, tmp_path / "photos", tmp_path / "out", provider=engine)
+    assert done.all_done and (tmp_path / "out" / "a.png").is_file()
+    again = ovedit.run_batch(
+        str(recipe), tmp_path / "photos", tmp_path / "out", provider=engine, again=True
+    )
+    assert again.settled == 0 and again.report == tmp_path / "out" / "report.html"

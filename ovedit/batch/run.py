@@ -14,13 +14,12 @@ from ovedit.batch.ledger import HELD, Ledger, Record, State, count, make_folder
 from ovedit.batch.photos import Photo, check_apart, find_photos
 from ovedit.batch.pictures import Pictures, small, with_masks, write_picture
 from ovedit.batch.report import Report, write_report
-from ovedit.document import Document
 from ovedit.engine.protocols import CancelToken, EngineProvider, Preview
 from ovedit.errors import Cancelled, EngineMissingError, FileError, ModelError, OVEditError
 from ovedit.io import documents
 from ovedit.io.openraster import PROJECT_SUFFIX
 from ovedit.settings import Settings
-from ovedit.workflows.batch import Followed, follow, resolved
+from ovedit.workflows.batch import follow, resolved
 from ovedit.workflows.recipe import Recipe
 
 T = TypeVar("T")
@@ -288,16 +287,10 @@ class _Run:
         self.cancel.check()
         progress(_WRITTEN, "Writing")
         _writing(lambda: write_picture(pictures.mask, with_masks(document.state, before)))
-        return self._written(photo, record, document, followed, opened, pictures)
+        return self._written(photo, record, opened, pictures)
 
     def _written(
-        self,
-        photo: Photo,
-        record: Record,
-        document: Document,
-        followed: Followed,
-        opened: documents.OpenedDocument,
-        pictures: Pictures,
+        self, photo: Photo, record: Record, opened: documents.OpenedDocument, pictures: Pictures
     ) -> Record:
         """Write the result, or the project for review."""
         assert self.ledger is not None
@@ -308,8 +301,8 @@ class _Run:
         else:
             output = self.recipe.output
             wanted = name.with_name(f"{name.stem}{output.suffix}{_SUFFIXES[output.format]}")
-            _writing(lambda: write_picture(pictures.after, small(document.state)))
-        state, quality = document.state, None if held else self.recipe.output.quality
+            _writing(lambda: write_picture(pictures.after, small(opened.document.state)))
+        state, quality = opened.document.state, None if held else self.recipe.output.quality
 
         def write() -> Path:
             path = ledger.intend(photo, str(wanted))
