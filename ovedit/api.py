@@ -134,11 +134,6 @@ class Picture:
         **choices: Unpack[EngineChoices],
     ) -> None:
         settings = settings_file.load()
-        provider = choices.get("provider")
-        if provider is None:
-            from ovedit.engine.registry import default_registry, default_runtime
-
-            provider = default_registry(default_runtime(settings))
         self.document = document
         self._settings = settings
         self._provider = choices.get("provider") or _all_engines(settings)
@@ -437,14 +432,14 @@ class Mask:
 
     @property
     def _mask(self) -> ClassMask:
+        return self._document.state.mask(self.id)
+
+    def __repr__(self) -> str:
+        score = "" if self.score is None else f" {self.score:.2f}"
+        return f"<Mask “{self.label}”{score}>"
 
 
 def _all_engines(settings: Settings) -> EngineProvider:
     from ovedit.engine.registry import default_registry, default_runtime
 
     return default_registry(default_runtime(settings))
-        return self._document.state.mask(self.id)
-
-    def __repr__(self) -> str:
-        score = "" if self.score is None else f" {self.score:.2f}"
-        return f"<Mask “{self.label}”{score}>"
