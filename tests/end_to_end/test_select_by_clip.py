@@ -143,7 +143,7 @@ def set_up(hands: Hands, **wanted: str) -> None:
 
     timer.timeout.connect(fill)
     timer.start()
-    choose(hands, "Engine settings…")
+    choose(hands, "Settings of CLIP + SAM 2…")
     hands.wait(lambda: not timer.isActive())
     assert wanted.items() <= hands.window.session.settings.engine_options["clip-sam2"].items()
 
