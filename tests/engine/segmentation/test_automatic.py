@@ -7,6 +7,7 @@ import pytest
 from sam2.automatic_mask_generator import SAM2AutomaticMaskGenerator
 
 from ovedit.engine.protocols import CancelToken
+from ovedit.engine.segmentation import automatic
 from ovedit.engine.segmentation.automatic import (
     Filters,
     automatic_masks,
@@ -189,6 +190,32 @@ class TestTheSecondGrid:
             assert item.area <= 256 * 256 / 16
             assert Rect(256, 256, 256, 256).contains(item.rect)
             assert min(item.rect.x, item.rect.y) >= 256 + 5
+
+    def test_what_was_seen_closer_stays_before_the_same_seen_from_afar(self) -> None:
+        from ovedit.engine.segmentation.automatic import _distinct, _Found
+
+        bits = np.packbits(np.ones(100, bool))
+        afar = _Found(Rect(40, 40, 10, 10), bits, 100, 0.97, 1.0)
+        closer = _Found(Rect(9, 10, 10, 10), bits, 100, 0.9, 1.0).moved(31, 30)
+        elsewhere = _Found(Rect(0, 0, 10, 10), bits, 100, 0.95, 1.0)
+        kept = _distinct([afar, closer, elsewhere], 0.7)
+        assert [item.rect for item in kept] == [Rect(0, 0, 10, 10), Rect(40, 40, 10, 10)]
+        assert [item.iou for item in kept] == [0.95, 0.9]
+
+    def test_cancelling_takes_effect_before_a_window_is_embedded(
+        self, image: np.ndarray, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        cancel, see = CancelToken(), discs((16, 16, 9))
+
+        def answer(prompt: Prompt) -> tuple[np.ndarray, list[float]]:
+            cancel.cancel()
+            return see(prompt)
+
+        sam = ScriptedSam(Size(512, 512), answer)
+        monkeypatch.setattr(automatic, "embed", lambda *_: pytest.fail("a window was embedded"))
+        with pytest.raises(Cancelled):
+            automatic_masks(sam, image, points_per_side=1, small_grid=16, cancel=cancel)
+        assert len(sam.asked) == 1
 
     def test_it_needs_the_picture(self, image: np.ndarray) -> None:
         with pytest.raises(ValueError, match="picture"):

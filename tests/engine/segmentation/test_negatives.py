@@ -83,6 +83,17 @@ def test_near_neighbours_are_left_out(tmp_path: Path) -> None:
     assert chosen(bank, ["sofa"], ("couch", "dog", "cat"), settings).words[0] == "couch"
 
 
+def test_together_a_neighbour_of_one_phrase_competes_with_none(tmp_path: Path) -> None:
+    bank = bank_with(
+        tmp_path, {"sofa": (1, 0, 0), "lamp": (0, 1, 0), "couch": (1, 0.1, 0), "cat": (0, 0, 1)}
+    )
+    together = chosen(bank, ["sofa", "lamp"], ("couch", "cat"), SETTINGS)
+    assert together.words == ("cat",) and together.competes.tolist() == [[True], [True]]
+    alone = chosen(bank, ["sofa", "lamp"], ("couch", "cat"), replace(SETTINGS, mode="independent"))
+    assert alone.words == ("couch", "cat")
+    assert alone.competes.tolist() == [[False, True], [True, True]]
+
+
 @pytest.mark.parametrize(
     ("phrase", "kin"),
     [

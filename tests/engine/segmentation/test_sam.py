@@ -154,7 +154,7 @@ def test_cancelling_stops_before_the_next_prompt(sam: SamImage) -> None:
 def test_progress_ends_at_one(sam: SamImage) -> None:
     told: list[float] = []
     prompts = [Prompt((Point(1, 1),)), Prompt((Point(2, 2),))]
-    list(sam.each(prompts, progress=lambda fraction, *_: told.append(fraction)))
+    list(sam.each(prompts, progress=lambda fraction, step="", preview=None: told.append(fraction)))
     assert told == [0.0, 0.5, 1.0]
 
 
