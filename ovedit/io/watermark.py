@@ -141,7 +141,8 @@ def _window_sums(values: Floats, size: tuple[int, int]) -> Floats:
     width, height = size
     sums = cv2.integral(values, sdepth=cv2.CV_64F)
     top, bottom = sums[:-height], sums[height:]
-    return bottom[:, width:] - top[:, width:] - bottom[:, :-width] + top[:, :-width]
+    found = bottom[:, width:] - top[:, width:] - bottom[:, :-width] + top[:, :-width]
+    return found.astype(np.float32)
 
 
 @cache

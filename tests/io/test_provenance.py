@@ -136,9 +136,7 @@ def test_the_photographs_own_xmp_stays(suffix: str, by_project: bool, tmp_path: 
     packet = read_back(path)
     assert source(packet) == provenance.WITH_GENERATIVE_AI
     assert packet is not None
-    assert [each.text for each in packet.find(f".//{DC}creator").iter(f"{RDF}li")] == [
-        "Ada & Söhne"
-    ]
+    assert [each.text for each in packet.iterfind(f".//{DC}creator//{RDF}li")] == ["Ada & Söhne"]
     assert value(packet, "{http://ns.adobe.com/xap/1.0/}Rating") == "4"
     actions = [each.attrib.get(f"{EVENT}action") for each in packet.iter(f"{RDF}li")]
     assert "created" in actions and value(packet, f"{EVENT}softwareAgent")

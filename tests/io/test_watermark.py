@@ -114,18 +114,23 @@ def test_what_no_model_painted_is_not_marked() -> None:
     assert watermark.painted(document.state) is None
 
 
+def seen(document: Document) -> Pixels:
+    found = watermark.painted(document.state)
+    assert found is not None
+    return found
+
+
 def test_what_lies_above_an_edit_is_not_marked() -> None:
     document, coverage = edited()
-    assert np.array_equal(watermark.painted(document.state), coverage)
+    assert np.array_equal(seen(document), coverage)
     above = np.zeros((*coverage.shape, 4), np.uint8)
     above[:150] = (1, 2, 3, 255)
     layer = RasterLayer("above", blend=BlendMode.NORMAL)
     with document.transaction("Cover") as tx:
         tx.add_layer(layer, Surface.from_array(above))
-    covered = watermark.painted(document.state)
-    assert covered is not None
+    covered = seen(document)
     assert not covered[:150].any() and np.array_equal(covered[150:], coverage[150:])
     layers.rename(document, layer.id, name="hidden")
     with document.transaction("Hide") as tx:
         tx.update_layer(layer.id, visible=False)
-    assert np.array_equal(watermark.painted(document.state), coverage)
+    assert np.array_equal(seen(document), coverage)
