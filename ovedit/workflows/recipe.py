@@ -163,7 +163,7 @@ class Recipe(_Checked):
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def wanted_of(part: type, name: str, value: object) -> str:
+def wanted_of(part: type, name: str, value: Any) -> str:
     """What a field of a part of a recipe must be, in words, or empty where the value fits it."""
     hint = _hints(part)[name]
     if get_origin(hint) in (UnionType, Union):
@@ -180,9 +180,9 @@ def wanted_of(part: type, name: str, value: object) -> str:
         return "" if isinstance(value, str) else "a text in quotes"
     if hint in (int, float):
         least, most = _limits(part)[name]
-        number = isinstance(value, int) or (hint is float and isinstance(value, float))
+        whole = isinstance(value, int) and not isinstance(value, bool)
         # NaN is not between anything.
-        if number and not isinstance(value, bool) and least <= value <= most:
+        if (whole or (hint is float and isinstance(value, float))) and least <= value <= most:
             return ""
         return f"a {'whole ' if hint is int else ''}number from {least:g} to {most:.10g}"
     if get_origin(hint) is Mapping:
