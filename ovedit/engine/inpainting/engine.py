@@ -28,6 +28,7 @@ from ovedit.engine.models.runtime.loading import Offload
 from ovedit.engine.models.runtime.runtime import ModelRuntime
 from ovedit.engine.protocols import CancelToken, Progress, stage
 from ovedit.engine.requests import EditKind, EditRequest, EditResult, Pixels
+from ovedit.errors import Cancelled, OVEditError
 from ovedit.geometry import Rect
 
 QUANTISED = "quantised"
@@ -173,10 +174,17 @@ class _Work:
         stages = _tries(progress, tries)
 
         def judge(picture: Picture) -> Verdict | None:
-            alpha = painting.alpha
-            return self._guard.judge(
-                painting.original, picture, alpha, request.phrase, cancel=self._cancel
-            )
+            before, alpha = painting.original, painting.alpha
+            try:
+                return self._guard.judge(
+                    before, picture, alpha, request.phrase, cancel=self._cancel
+                )
+            except Cancelled:
+                raise
+            except OVEditError as e:
+                # What took minutes to paint is not lost with the look at it.
+                self.notes.append(f"The removal was not checked. {e}")
+                return None
 
         tried = best_try(
             lambda seed: painting.paint(seed, next(stages)),

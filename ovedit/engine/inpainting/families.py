@@ -46,7 +46,8 @@ class Family:
     as the setting, "own" where there is no choice. tokens: how much of the prompt is read.
     tokenizer: the part that counts them. guided_by: the name under which guidance is given.
     negative: takes words for what shall not appear. sized: is told width and height.
-    decoder_channels: see `activations`. colours: for previews, None where none are published.
+    decoder_channels: see `activations`. rounds_up: runs a last part of a step as a whole one, where
+    strength makes steps fewer. colours: for previews, None where none are published.
     """
 
     side: int
@@ -63,6 +64,7 @@ class Family:
     negative: bool = False
     sized: bool = True
     decoder_channels: int = 1024
+    rounds_up: bool = True
     colours: LatentColours | None = None
 
 
@@ -104,6 +106,44 @@ _FLUX_COLOURS = LatentColours(
     ),
     (-0.0329, -0.0718, -0.0851),
 )
+# Of its latents as the network has them: normalised, and taken out of their patches.
+_FLUX2_COLOURS = LatentColours(
+    (
+        (0.0058, 0.0113, 0.0073),
+        (0.0495, 0.0443, 0.0836),
+        (-0.0099, 0.0096, 0.0644),
+        (0.2144, 0.3009, 0.3652),
+        (0.0166, -0.0039, -0.0054),
+        (0.0157, 0.0103, -0.0160),
+        (-0.0398, 0.0902, -0.0235),
+        (-0.0052, 0.0095, 0.0109),
+        (-0.3527, -0.2712, -0.1666),
+        (-0.0301, -0.0356, -0.0180),
+        (-0.0107, 0.0078, 0.0013),
+        (0.0746, 0.0090, -0.0941),
+        (0.0156, 0.0169, 0.0070),
+        (-0.0034, -0.0040, -0.0114),
+        (0.0032, 0.0181, 0.0080),
+        (-0.0939, -0.0008, 0.0186),
+        (0.0018, 0.0043, 0.0104),
+        (0.0284, 0.0056, -0.0127),
+        (-0.0024, -0.0022, -0.0030),
+        (0.1207, -0.0026, 0.0065),
+        (0.0128, 0.0101, 0.0142),
+        (0.0137, -0.0072, -0.0007),
+        (0.0095, 0.0092, -0.0059),
+        (0.0000, -0.0077, -0.0049),
+        (-0.0465, -0.0204, -0.0312),
+        (0.0095, 0.0012, -0.0066),
+        (0.0290, -0.0034, 0.0025),
+        (0.0220, 0.0169, -0.0048),
+        (-0.0332, -0.0457, -0.0468),
+        (-0.0085, 0.0389, 0.0609),
+        (-0.0076, 0.0003, -0.0043),
+        (-0.0111, -0.0460, -0.0614),
+    ),
+    (-0.0329, -0.0718, -0.0851),
+)
 # Its autoencoder has the latents of Wan 2.1.
 _QWEN_COLOURS = LatentColours(
     (
@@ -138,6 +178,7 @@ FAMILIES: Mapping[str, Family] = MappingProxyType(
             guidance=7.5,
             scheduler="dpm++",
             negative=True,
+            rounds_up=False,
             colours=_SD_COLOURS,
         ),
         "StableDiffusionXLInpaintPipeline": Family(
@@ -151,6 +192,7 @@ FAMILIES: Mapping[str, Family] = MappingProxyType(
             strength=0.99,
             scheduler="dpm++",
             negative=True,
+            rounds_up=False,
             colours=_SDXL_COLOURS,
         ),
         "FluxFillPipeline": Family(
@@ -172,7 +214,9 @@ FAMILIES: Mapping[str, Family] = MappingProxyType(
             most_side=1024,
             steps=4,
             guidance=1.0,
-            tokens=512,
+            # Of 512 it needs some for the marks of a conversation that it puts around the words.
+            tokens=496,
+            colours=_FLUX2_COLOURS,
         ),
         "QwenImageEditInpaintPipeline": Family(
             side=1024,
@@ -237,7 +281,10 @@ class Recipe:
 
     def runs(self, strength: float) -> int:
         """How many steps it then runs."""
-        return max(1, int(self.scheduled(strength) * strength))
+        asked = self.scheduled(strength)
+        if self.family.rounds_up:
+            return asked - int(asked - asked * strength)
+        return max(1, int(asked * strength))
 
 
 def family_of(model: Model) -> Family:

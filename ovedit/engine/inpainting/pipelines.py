@@ -10,10 +10,12 @@ import cv2
 import numpy as np
 import torch
 from PIL import Image
+from torch import nn
 
 from ovedit.engine.inpainting.families import Recipe
 from ovedit.engine.inpainting.preview import Decoder, Estimate, Glimpses, estimating, picture_of
 from ovedit.engine.inpainting.schedulers import Schedulers
+from ovedit.engine.inpainting.stopping import stoppable
 from ovedit.engine.inpainting.values import PaintJob, Picture, Watcher, Words
 from ovedit.engine.models.runtime.memory import is_out_of_memory
 from ovedit.engine.protocols import CancelToken
@@ -47,13 +49,18 @@ class DiffusionPainter:
         """The whole picture painted anew; the words are cut to what the model can read.
 
         Raises `CannotDoError` for a picture that the model's safety checker refuses, `EngineError`
-        where the pipeline fails, `Cancelled` within a step, and what says that memory ran out.
+        where the pipeline fails, `Cancelled` within a step (or while it reads the words, encodes or
+        decodes), and what says that memory ran out.
         """
         cancel.check()
         arguments = self._arguments(job)
         watch(0.0, "Reading the words")
         try:
-            with estimating(self._scheduler) as estimate, self._checker():
+            with (
+                estimating(self._scheduler) as estimate,
+                self._checker(),
+                stoppable(self._networks(), cancel),
+            ):
                 arguments["callback_on_step_end"] = self._listener(job, estimate, watch, cancel)
                 result = self._pipeline(**arguments)
         except OVEditError:
@@ -128,6 +135,10 @@ class DiffusionPainter:
             height, width = rows * patch, latents.shape[1] // rows * patch
         if height * width != latents.shape[1] * patch * patch:
             return None
+        if not hasattr(pipeline, "_unpack_latents"):
+            # A patch has all its pixels of the first channel, then those of the second one.
+            rows = latents.reshape(1, height // patch, width // patch, -1)
+            return pipeline._unpatchify_latents(rows.permute(0, 3, 1, 2))
         planes = pipeline._unpack_latents(latents, height, width, pipeline.vae_scale_factor)
         # A picture of a video has an axis of time.
         return planes[:, :, 0] if planes.ndim == 5 else planes
@@ -173,6 +184,10 @@ class DiffusionPainter:
         # Half a word means something else.
         whole = text[:low].rpartition(" ")[0] if text[low : low + 1].strip() else text[:low]
         return (whole or text[:low]).rstrip(" ,"), True
+
+    def _networks(self) -> Iterator[nn.Module]:
+        parts = self._pipeline.components.values()
+        return (part for part in parts if isinstance(part, nn.Module))
 
     @contextmanager
     def _checker(self) -> Iterator[None]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -15,9 +16,10 @@ from diffusers.pipelines.stable_diffusion.safety_checker import StableDiffusionS
 from diffusers.schedulers.scheduling_dpmsolver_multistep import DPMSolverMultistepScheduler
 
 from ovedit.document import Document
-from ovedit.engine.inpainting.engine import DiffusionEngine
+from ovedit.engine.inpainting.engine import QUANTISED, DiffusionEngine
 from ovedit.engine.inpainting.guard import Guard, Verdict
 from ovedit.engine.inpainting.info import INFO
+from ovedit.engine.models.runtime.loading import Offload
 from ovedit.engine.models.runtime.runtime import ModelRuntime
 from ovedit.engine.protocols import CancelToken, silent
 from ovedit.engine.requests import EditKind, EditResult
@@ -242,6 +244,29 @@ def test_clip_looks_at_removals_where_it_is_here(engine_of: EngineOf) -> None:
     assert not differ(result, edit(engine, request(REMOVE, options=options)))
 
 
+def test_a_guard_that_fails_is_said_and_what_was_painted_stays(
+    engine_of: EngineOf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wanted = request(REMOVE, options={"prefill": "none", "tries": "0"})
+    plain = edit(engine_of("sd15"), wanted)
+
+    def fail(*_: Any, **__: Any) -> None:
+        raise DamagedModelError("CLIP is damaged.", "Get it again.")
+
+    monkeypatch.setattr(Guard, "judge", fail)
+    asked = replace(wanted, options={**wanted.options, "tries": "3"})
+    result = edit(engine_of("sd15"), asked)
+    assert not differ(plain, result)
+    assert "The removal was not checked. CLIP is damaged. Get it again." in result.notes
+
+    def stop(*_: Any, **__: Any) -> None:
+        raise Cancelled
+
+    monkeypatch.setattr(Guard, "judge", stop)
+    with pytest.raises(Cancelled):
+        edit(engine_of("sd15"), asked)
+
+
 def test_words_that_cannot_be_heeded_are_said(engine_of: EngineOf) -> None:
     options = {"model": "klein", "steps": "1"}
     result = edit(engine_of("klein"), request(negative_prompt="rust", options=options))
@@ -368,6 +393,74 @@ def test_memory_that_runs_out_is_met_with_less_and_said(
         monkeypatch.setattr(pipeline.vae, "decode", fails_whole)
     result = edit(engine, request())
     assert "Memory was short: painted in tiles." in result.notes
+
+
+def test_memory_that_is_still_short_is_met_with_a_smaller_size(
+    shelf_of: MakeShelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runtime = ModelRuntime(shelf_of("sd15"), device="cpu")
+    engine, wanted = DiffusionEngine(runtime), request(options={"side": "384", "steps": "1"})
+    sizes: list[int] = []
+    with runtime.use("sd15") as pipeline:
+        decode = pipeline.vae.decode
+
+        def fails_large(latents: Any, *a: Any, **k: Any) -> Any:
+            sizes.append(latents.shape[-2] * latents.shape[-1])
+            if sizes[-1] < sizes[0]:
+                return decode(latents, *a, **k)
+            raise MemoryError
+
+        monkeypatch.setattr(pipeline.vae, "decode", fails_large)
+    result = edit(engine, wanted)
+    assert "Memory was short: painted at a smaller size." in result.notes
+    assert result.rect == Rect(40, 30, 40, 30)
+    assert len(sizes) == 3 and sizes[2] < sizes[0] == sizes[1]
+
+
+@pytest.mark.parametrize(
+    ("capabilities", "offloads"),
+    [
+        ({"replace"}, (Offload.MODEL, Offload.SEQUENTIAL)),
+        ({"replace", QUANTISED}, (Offload.MODEL,)),
+    ],
+)
+def test_what_a_pipeline_can_do_with_less_memory(
+    shelf_of: MakeShelf,
+    monkeypatch: pytest.MonkeyPatch,
+    capabilities: set[str],
+    offloads: tuple[Offload, ...],
+) -> None:
+    shelf, asked = shelf_of("sd15", "lama"), {}
+    model, folder = shelf.entries["sd15"]
+    shelf.entries["sd15"] = replace(model, capabilities=frozenset(capabilities)), folder
+    plans = ModelRuntime.plans
+
+    def noting(self: ModelRuntime, id: str, **how: Any) -> Any:
+        asked[id] = how
+        return plans(self, id, **how)
+
+    monkeypatch.setattr(ModelRuntime, "plans", noting)
+    engine = DiffusionEngine(ModelRuntime(shelf, device="cpu"))
+    edit(engine, request(options={"side": "384", "steps": "1"}))
+    edit(engine, request(REMOVE))
+    assert asked["sd15"] == {"tiles": True, "offloads": offloads, "smaller": True}
+    assert asked["lama"] == {"tiles": False, "offloads": (), "smaller": False}
+
+
+def test_a_corner_of_a_very_large_photograph_takes_little_memory(engine_of: EngineOf) -> None:
+    # One pixel that stands for all, and a mask of pages that nobody has written to.
+    image = np.broadcast_to(np.array([90, 120, 60, 255], np.uint8), (9000, 12000, 4))
+    mask = np.zeros((9000, 12000), np.uint8)
+    mask[8900:, 11900:] = 255
+    wanted = request(image=image, mask=mask)
+    edit(engine_of("sd15"), request())
+    tracemalloc.start()
+    result = edit(engine_of("sd15"), wanted)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert result.rect == Rect(11900, 8900, 100, 100)
+    # The photograph is 432 MB.
+    assert peak < 20e6
 
 
 def test_damage_is_told_and_the_next_edit_works(shelf_of: MakeShelf, tmp_path: Path) -> None:
