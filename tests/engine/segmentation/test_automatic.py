@@ -177,19 +177,31 @@ class TestTheSecondGrid:
         assert all(size.rect.contains(job.window) for job in jobs)
         assert all(0 < len(job.points) <= 64 for job in jobs)
 
-    def test_what_it_finds_lies_where_it_is_in_the_picture(self, image: np.ndarray) -> None:
-        loose = Filters(pred_iou=0.3, stability=0.0, nms=0.99)
-        sam = look(image).resized(Size(512, 512))
-        without = automatic_masks(sam, points_per_side=2, filters=loose)
-        found = automatic_masks(sam, image, points_per_side=2, small_grid=8, filters=loose)
-        new = [item for item in found if not any(item.rect == old.rect for old in without)]
-        picture = Rect(0, 0, 512, 512)
-        for item in new:
-            assert picture.contains(item.rect)
-            # Small, and in the window, not cut off by it.
-            assert item.area <= 256 * 256 / 16
-            assert Rect(256, 256, 256, 256).contains(item.rect)
-            assert min(item.rect.x, item.rect.y) >= 256 + 5
+    def test_what_it_finds_lies_where_it_is_in_the_picture(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        image = np.full((512, 512, 3), 120, np.uint8)
+        for x in range(262, 508, 20):
+            for y in range(262, 508, 20):
+                image[y : y + 8, x : x + 8] = 240
+        small, at_the_border, cut_off, large = (40, 40, 4), (61, 20, 4), (3, 20, 4), (30, 30, 20)
+        seen: list[np.ndarray] = []
+
+        def closer(model: object, crop: np.ndarray, size: Size, half: object) -> ScriptedSam:
+            seen.append(crop)
+            return ScriptedSam(size, discs(large, small, at_the_border, cut_off))
+
+        monkeypatch.setattr(automatic, "embed", lambda model, crop, half: crop)
+        monkeypatch.setattr(automatic, "SamImage", closer)
+        sam = ScriptedSam(Size(128, 128), discs())
+        found = automatic_masks(sam, image, points_per_side=2, small_grid=16, windows=1)
+        (crop,) = seen
+        assert np.array_equal(crop, image[256:, 256:])
+        # The others are cut off by the window, or found from afar as well.
+        assert sorted((item.rect for item in found), key=lambda rect: rect.x) == [
+            Rect(64 + 36, 64 + 36, 8, 8),
+            Rect(64 + 57, 64 + 16, 7, 8),
+        ]
 
     def test_what_was_seen_closer_stays_before_the_same_seen_from_afar(self) -> None:
         from ovedit.engine.segmentation.automatic import _distinct, _Found
