@@ -108,15 +108,14 @@ def find_mark(pixels: Array) -> Mark:
     whole = Rect(0, 0, pixels.shape[1], pixels.shape[0])
     if not height or not width:
         return Mark(0.0, whole)
-    luminance = cv2.cvtColor(np.ascontiguousarray(pixels[..., :3]), cv2.COLOR_RGB2GRAY)
-    blocks = luminance[: height * _BLOCK, : width * _BLOCK].astype(np.float32)
-    blocks = blocks.reshape(height, _BLOCK, width, _BLOCK).transpose(0, 2, 1, 3)
-    spectrum = _basis() @ blocks @ _basis().T
-    values = np.stack([spectrum[..., v, u] for v, u in _FREQUENCIES], axis=-1)
-    values = np.clip(values, -_LIMIT, _LIMIT)
-    rows, columns = np.arange(height) % _TILE_BLOCKS, np.arange(width) % _TILE_BLOCKS
-    likeness = (values * _signs()[rows][:, columns]).sum(-1)
-    power = (values**2).sum(-1)
+    likeness, power = np.empty((2, height, width), np.float32)
+    # In strips as high as the tile: the spectra of a large picture would take gigabytes.
+    for top in range(0, height, _TILE_BLOCKS):
+        rows = slice(top, min(top + _TILE_BLOCKS, height))
+        values = _spectrum(pixels[rows.start * _BLOCK : rows.stop * _BLOCK, : width * _BLOCK])
+        signs = _signs()[: len(values), np.arange(width) % _TILE_BLOCKS]
+        likeness[rows] = (values * signs).sum(-1)
+        power[rows] = (values**2).sum(-1)
     best = Mark(_score(likeness.sum(), power.sum()), whole)
     for side in _WINDOWS:
         if side >= max(height, width):
@@ -130,6 +129,16 @@ def find_mark(pixels: Array) -> Mark:
             place = (int(column) * _BLOCK, int(row) * _BLOCK, size[0] * _BLOCK, size[1] * _BLOCK)
             best = Mark(score, Rect(*place))
     return best
+
+
+def _spectrum(pixels: Array) -> Floats:
+    """(h / 8, w / 8, 11) of (h, w, 3 or 4): what the blocks hold of the marked frequencies."""
+    luminance = cv2.cvtColor(np.ascontiguousarray(pixels[..., :3]), cv2.COLOR_RGB2GRAY)
+    height, width = (side // _BLOCK for side in luminance.shape)
+    blocks = luminance.astype(np.float32).reshape(height, _BLOCK, width, _BLOCK)
+    spectrum = _basis() @ blocks.transpose(0, 2, 1, 3) @ _basis().T
+    values = np.stack([spectrum[..., v, u] for v, u in _FREQUENCIES], axis=-1)
+    return np.clip(values, -_LIMIT, _LIMIT)
 
 
 def _score(likeness: float, power: float) -> float:

@@ -68,7 +68,7 @@ class ExportDialog(FormDialog):
         self.note.setWordWrap(True)
         self.quality = LabelledSlider("Quality", 1, 100, show_name=False)
         self.quality.set_value(options.quality)
-        self.exif = CheckBox("Keep camera data (EXIF)")
+        self.exif = CheckBox("Keep camera data (EXIF, XMP)")
         self.exif.setChecked(options.keep_exif and has_exif)
         self.exif.setEnabled(has_exif)
         if not has_exif:
