@@ -1,8 +1,10 @@
-"""Opening files for reading, and saying in one sentence why a file cannot be read or written."""
+"""Opening and locking files, and saying in one sentence why one cannot be read or written."""
 
 from __future__ import annotations
 
 import errno
+import os
+import sys
 from pathlib import Path
 from typing import BinaryIO
 
@@ -40,3 +42,25 @@ def open_file(path: Path) -> BinaryIO:
         raise file_error(path, "read", e) from e
     except ValueError as e:  # A NUL character in the path.
         raise FileError(f"{str(path)!r} is not a path: {e}.", "Check the path.") from e
+
+
+def try_lock(path: Path, *, create: bool) -> int | None:
+    """An open, locked file, or None where another program, or this one, holds the lock.
+
+    The system releases it when the descriptor is closed, or the program ends, however it ends.
+    create: make the file where there is none. Raises `OSError` where it cannot be opened.
+    """
+    descriptor = os.open(path, os.O_RDWR | (os.O_CREAT if create else 0), 0o600)
+    try:
+        if sys.platform == "win32":
+            import msvcrt
+
+            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+        else:
+            import fcntl
+
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(descriptor)
+        return None
+    return descriptor

@@ -9,15 +9,17 @@ from __future__ import annotations
 
 import enum
 import json
+import os
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from ovedit.atomic import atomic_write
 from ovedit.batch.photos import Photo
-from ovedit.errors import DamagedFileError, UsageError
-from ovedit.files import file_error, open_file
+from ovedit.errors import DamagedFileError, FileError, UsageError
+from ovedit.files import file_error, open_file, try_lock
 
 FOLDER = "batch"
 """Where in OUT the record and the small pictures are."""
@@ -199,6 +201,26 @@ class Ledger:
                 f"{self._out} holds the results of {folder}.",
                 f"Choose another folder for those of {self._folder}.",
             )
+
+
+@contextmanager
+def alone_in(out: Path) -> Iterator[None]:
+    """Keep other batches, of this program and others, out of a folder of results meanwhile.
+
+    Raises `FileError` where one is at work there, or nothing can be written.
+    """
+    path = out / FOLDER / "lock"
+    make_folder(path.parent)
+    try:
+        lock = try_lock(path, create=True)
+    except OSError as e:
+        raise file_error(path, "written", e) from e
+    if lock is None:
+        raise FileError(f"Another batch is at work in {out}.", "Wait for its end, or stop it.")
+    try:
+        yield
+    finally:
+        os.close(lock)
 
 
 def make_folder(folder: Path) -> None:

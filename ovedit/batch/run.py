@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Protocol, TypeVar
 
-from ovedit.batch.ledger import HELD, Ledger, Record, State, count, make_folder
+from ovedit.batch.ledger import HELD, Ledger, Record, State, alone_in, count, make_folder
 from ovedit.batch.photos import Photo, check_apart, find_photos
 from ovedit.batch.pictures import Pictures, small, with_masks, write_picture
 from ovedit.batch.report import Report, write_report
@@ -141,18 +141,16 @@ def run_batch(
     if not photos:
         hint = "Photos in folders inside it do not count." if not recipe.subfolders else ""
         raise FileError(f"There is no photo in {folder}.", hint or "Choose another folder.")
-    ledger = None if select_only else Ledger(out, folder)
-    work = _Run(
-        recipe,
-        photos,
-        out,
-        provider,
-        settings,
-        listener or Silent(),
-        cancel or CancelToken(),
-        ledger,
-    )
-    return work.go(folder, again)
+    told, token = listener or Silent(), cancel or CancelToken()
+
+    def work(ledger: Ledger | None) -> Outcome:
+        run = _Run(recipe, photos, out, provider, settings, told, token, ledger)
+        return run.go(folder, again)
+
+    if select_only:
+        return work(None)
+    with alone_in(out):
+        return work(Ledger(out, folder))
 
 
 class _Stop(Exception):

@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import sys
 import threading
 import time
 import uuid
@@ -21,7 +20,7 @@ from pathlib import Path
 from ovedit.atomic import TEMPORARY
 from ovedit.document import DocumentState
 from ovedit.errors import FileError
-from ovedit.files import file_error, open_file
+from ovedit.files import file_error, open_file, try_lock
 from ovedit.io.archive import Archive
 from ovedit.io.openraster import PROJECT_SUFFIX, THUMBNAIL, save_project
 
@@ -127,7 +126,7 @@ def _claim(folder: Path) -> _Own:
             path = folder / f"{uuid.uuid4().hex[:12]}{PROJECT_SUFFIX}"
             try:
                 folder.mkdir(parents=True, exist_ok=True)
-                lock = _try_lock(_lock_path(path), create=True)
+                lock = try_lock(_lock_path(path), create=True)
             except OSError as e:
                 raise file_error(folder, "written", e) from e
             if lock is None:
@@ -138,7 +137,7 @@ def _claim(folder: Path) -> _Own:
 
 def _recoverable(path: Path) -> Recoverable | None:
     try:
-        lock = _try_lock(_lock_path(path), create=False)
+        lock = try_lock(_lock_path(path), create=False)
     except OSError:
         pass  # Half discarded, or brought here by hand: nobody can be keeping it.
     else:
@@ -178,27 +177,6 @@ def _sweep(folder: Path) -> None:
 
 def _lock_path(path: Path) -> Path:
     return path.with_suffix(".lock")
-
-
-def _try_lock(path: Path, *, create: bool) -> int | None:
-    """An open, locked file, or None where another program, or this one, holds the lock.
-
-    Raises `OSError` where there is no lock file that can be opened.
-    """
-    descriptor = os.open(path, os.O_RDWR | (os.O_CREAT if create else 0), 0o600)
-    try:
-        if sys.platform == "win32":
-            import msvcrt
-
-            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
-        else:
-            import fcntl
-
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        os.close(descriptor)
-        return None
-    return descriptor
 
 
 def _remove(path: Path) -> None:

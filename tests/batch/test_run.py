@@ -427,8 +427,21 @@ def test_a_full_disk_ends_it_clearly_and_it_goes_on_later(
 
 def test_a_place_that_cannot_be_written_is_told_before_any_work(run, engine, tmp_path) -> None:
     (tmp_path / "file").write_text("not a folder")
-    outcome = run(out=tmp_path / "file" / "out")
-    assert isinstance(outcome.stopped, FileError) and not engine.asked
+    with pytest.raises(FileError, match="not a folder"):
+        run(out=tmp_path / "file" / "out")
+    assert not engine.asked
+
+
+def test_two_batches_do_not_work_in_one_place(run, out) -> None:
+    class Meanwhile(Heard):
+        def recorded(self, record: Record) -> None:
+            super().recorded(record)
+            with pytest.raises(FileError, match="Another batch is at work"):
+                run()
+
+    heard = Meanwhile()
+    assert run(listener=heard).all_done and len(heard.records) == 4
+    assert run().settled == 4
 
 
 # -- looking only ----------------------------------------------------------------------------------
