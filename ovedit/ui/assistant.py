@@ -330,11 +330,13 @@ class Assistant(QObject):
         """Ask for variations; each comes into the gallery when it is here."""
         slots = self.gallery.expect(document, title, count)
 
+        def fill(slot: Slot, plan: edit.EditPlan, result: object) -> None:
+            assert isinstance(result, EditResult)
+            self.gallery.fill(slot, plan, result)
+
         def prepare(state: DocumentState) -> list[Question]:
             return [
-                Question(
-                    plan.request, partial(self.gallery.fill, slot, plan), plan.engine, lands=False
-                )
+                Question(plan.request, partial(fill, slot, plan), plan.engine, lands=False)
                 for slot, plan in zip(slots, plans(state), strict=True)
             ]
 

@@ -12,8 +12,7 @@ from PySide6.QtWidgets import QMainWindow, QStackedWidget, QVBoxLayout, QWidget
 
 from ovedit.document.events import Event, HistoryChanged
 from ovedit.engine.library import ModelMemory
-from ovedit.engine.protocols import EngineInfo, Preview
-from ovedit.engine.requests import EditKind
+from ovedit.engine.protocols import Preview
 from ovedit.errors import OVEditError
 from ovedit.service.downloads import DownloadService
 from ovedit.service.model_service import ModelService
@@ -26,6 +25,7 @@ from ovedit.ui.commands.context import Context
 from ovedit.ui.dock_edits import DockEdits
 from ovedit.ui.docks import Docks
 from ovedit.ui.edge_preview import EdgePreview
+from ovedit.ui.engine_desk import EngineDesk
 from ovedit.ui.errands import ADD_HELD, Errands
 from ovedit.ui.gallery.desk import GalleryDesk
 from ovedit.ui.icons import app_icon
@@ -86,6 +86,7 @@ class MainWindow(QMainWindow):
             tool.name: tool(self.tool_host) for group in TOOLS for tool in group
         }
         self.in_place = InPlace(self.canvas)
+        self.engine_desk = EngineDesk(self)
         self.gallery_desk = GalleryDesk(self)
         self.outlook = Outlook(self)
         self.edge_preview = EdgePreview(self)
@@ -131,7 +132,6 @@ class MainWindow(QMainWindow):
     def _build_bars(self) -> None:
         self.options_bar = OptionsBar(self.options)
         self.addToolBar(Qt.ToolBarArea.TopToolBarArea, self.options_bar)
-        self.prompt.engine_button.setMenu(self.options_bar.engine_menu)
         self.tool_column = ToolColumn()
         self.addToolBar(Qt.ToolBarArea.LeftToolBarArea, self.tool_column)
         self.status = StatusRow()
@@ -169,7 +169,6 @@ class MainWindow(QMainWindow):
         assistant.said.connect(self.tell)
         assistant.points_applied.connect(self._points_applied)
         assistant.selected.connect(lambda _ids: self.menus.refresh())
-        self.service.engines_changed.connect(self._engines_listed)
         self.service.engines_failed.connect(self.say)
         desk = self.model_desk
         desk.said.connect(self.tell)
@@ -197,14 +196,6 @@ class MainWindow(QMainWindow):
         self.start.files_dropped.connect(self._open_files)
         self.tool_column.chosen.connect(self.use_tool)
         self.options_bar.changed.connect(self.canvas.update)
-        engines = self.options_bar.engine_menu
-        engines.selector_chosen.connect(lambda name: self._set(select_engine=name))
-        engines.editor_chosen.connect(lambda name: self._set(edit_engine=name))
-        engines.preset_chosen.connect(lambda name: self._set(preset=name))
-        engines.settings_requested.connect(
-            lambda name: run(lambda c: edit.engine_settings(c, name))
-        )
-        engines.models_requested.connect(desk.show)
         self.options_bar.snap_requested.connect(partial(run, mask.snap_to_edges))
         self.status.cancel_requested.connect(errands.cancel)
         self.jobs.cancel_requested.connect(errands.cancel)
@@ -257,7 +248,7 @@ class MainWindow(QMainWindow):
         self.canvas.set_overlay_opacity(settings.overlay_opacity)
         self.recent.show(settings.recent_files)
         self.menus.show_recent(settings.recent_files)
-        self._show_engine()
+        self.engine_desk.show()
 
     def use_theme(self, choice: theme.ThemeChoice) -> None:
         """Dark, light, or as the system says."""
@@ -332,29 +323,6 @@ class MainWindow(QMainWindow):
             self.options_bar.show_tool(tool, on_mask=target is not None and target.is_mask)
             self.status.show_hint(tool.hint if self.session.document is not None else "")
 
-    def _engines_listed(self, engines: tuple[EngineInfo, ...]) -> None:
-        self.model_desk.set_engines(engines)
-        self._show_engine()
-
-    def _show_engine(self) -> None:
-        selector, engines = self.assistant.engine, self.assistant.engines
-        editor, preset = self.assistant.chosen_editor, self.session.settings.preset
-        self.options_bar.show_engines(engines, selector, editor, preset)
-        self.status.show_engine(selector.title)
-        self.prompt.set_engine(selector.title, selector.good_at)
-        used = f"{selector.title} selects, {editor.title} edits · {preset}"
-        self.prompt.engine_button.setToolTip(used)
-        able = {kind: self.assistant.editor(kind) for kind in EditKind}
-        self.prompt.edit_line.set_uses_negative(able[EditKind.REPLACE].uses_negative)
-        cannot = f"{editor.title} does not do this."
-        self.prompt.edit_line.set_kinds(
-            {str(k): cannot if engines and k not in e.edits else "" for k, e in able.items()}
-        )
-
-    def _set(self, **values: object) -> None:
-        """Change the settings."""
-        self.session.change_settings(self.session.settings.changed(**values))
-
     def _show_jobs(self, views: tuple[JobView, ...]) -> None:
         self.jobs.set_jobs(views)
         running = next((view for view in views if not view.queued), None)
@@ -398,18 +366,20 @@ class MainWindow(QMainWindow):
         elif key.partition(":")[0] == MODELS:
             self.model_desk.show(key.partition(":")[2])
         elif key.partition(":")[0] == USE_BUILT_IN:
-            role = "edit_engine" if key.endswith(":edit") else "select_engine"
-            self._set(**{role: self.assistant.engines[0].name})
+            self.engine_desk.use_built_in(to_edit=key.endswith(":edit"))
         elif key == USE_FAST:
-            self._set(preset="fast")
+            self.engine_desk.use(preset="fast")
             # What was asked for is still there: Enter asks for it again.
             self.prompt.focus_phrase()
         else:
             self.menus.actions[key].trigger()
 
     def _keep_prompts(self, phrases: tuple[str, ...], words: tuple[str, ...]) -> None:
-        recent = tuple(reversed(phrases)), tuple(reversed(words))
-        self._set(recent_prompts=recent[0], recent_words=recent[1])
+        self.session.change_settings(
+            self.session.settings.changed(
+                recent_prompts=tuple(reversed(phrases)), recent_words=tuple(reversed(words))
+            )
+        )
 
     def _open_files(self, paths: Sequence[str]) -> None:
         if paths:

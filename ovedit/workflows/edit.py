@@ -102,7 +102,7 @@ def plan_edit(
     return _plan(
         EditRequest(
             kind=kind,
-            image=_blank(state.size) if blank else state.flattened(),
+            image=blank_picture(state.size) if blank else state.flattened(),
             mask=coverage,
             alpha=coverage,
             phrase=shown if phrase is None else phrase,
@@ -146,7 +146,7 @@ def plan_rerun(
     return _plan(
         EditRequest(
             kind=_known(layer, "kind", recipe.kind, list(EditKind)),
-            image=_picture_below(state, layer_id),
+            image=picture_below(state, layer_id),
             mask=coverage,
             alpha=coverage,
             phrase=recipe.phrase,
@@ -189,21 +189,6 @@ def plan_variations(plan: EditPlan, count: int) -> tuple[EditPlan, ...]:
     """The same edit with `count` other seeds."""
     seeds = variation_seeds(plan.request.seed, count)
     return tuple(replace(plan, request=replace(plan.request, seed=seed)) for seed in seeds)
-
-
-def with_picture(state: DocumentState, plan: EditPlan) -> EditPlan:
-    """The plan for the picture as it is now. Raises `DocumentError` if its layer is gone."""
-    image = _picture_below(state, plan.layer_id) if plan.layer_id else state.flattened()
-    return replace(plan, request=replace(plan.request, image=image))
-
-
-def without_picture(plan: EditPlan) -> EditPlan:
-    """The plan without the memory that its picture takes: a blank one stands in its place.
-
-    For what needs only the picture's size, as applying a result.
-    """
-    height, width = plan.request.image.shape[:2]
-    return replace(plan, request=replace(plan.request, image=_blank(Size(width, height))))
 
 
 def apply_edit(
@@ -249,6 +234,20 @@ def replace_edit(document: Document, layer_id: str, plan: EditPlan, result: Edit
     with document.transaction(f"Run again: {step_name(plan.request)}") as tx:
         tx.replace_surface(pixels_of(layer_id), surface)
         tx.update_layer(layer_id, name=name, offset=(0, 0), recipe=_recipe(plan, result))
+
+
+def blank_picture(size: Size) -> Pixels:
+    """A picture that takes no memory."""
+    return np.broadcast_to(np.zeros(4, np.uint8), (size.height, size.width, 4))
+
+
+def picture_below(state: DocumentState, layer_id: str) -> Pixels:
+    """The visible layers below one."""
+    below = state.layers[: state.layers.index(state.layer(layer_id))]
+    return flatten_layers(
+        ((lower, *state.layer_surfaces(lower)) for lower in below if lower.visible),
+        state.size.rect,
+    )
 
 
 def layer_pixels(plan: EditPlan, result: EditResult) -> tuple[Pixels, Rect]:
@@ -375,20 +374,6 @@ def _recipe(plan: EditPlan, result: EditResult) -> EditRecipe:
         models=result.models,
         notes=result.notes,
         options=dict(request.options),
-    )
-
-
-def _blank(size: Size) -> Pixels:
-    """A picture that takes no memory."""
-    return np.broadcast_to(np.zeros(4, np.uint8), (size.height, size.width, 4))
-
-
-def _picture_below(state: DocumentState, layer_id: str) -> Pixels:
-    """The visible layers below one."""
-    below = state.layers[: state.layers.index(state.layer(layer_id))]
-    return flatten_layers(
-        ((lower, *state.layer_surfaces(lower)) for lower in below if lower.visible),
-        state.size.rect,
     )
 
 

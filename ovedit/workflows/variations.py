@@ -21,7 +21,7 @@ _IN_PLACE_PIXELS = 4_000_000
 
 @dataclass(frozen=True, eq=False)
 class Variation:
-    """One result, and the plan that led to it, without its picture (`edit.without_picture`)."""
+    """One result, and the plan that led to it, whose picture is a blank one."""
 
     plan: edit.EditPlan
     result: EditResult
@@ -40,7 +40,7 @@ def variation(plan: edit.EditPlan, result: EditResult, size: Size) -> tuple[Vari
     """
     pixels, area = edit.layer_pixels(plan, result)
     small = _seen_small(plan.request.image, pixels, area, size)
-    return Variation(edit.without_picture(plan), result), small
+    return Variation(_without_picture(plan), result), small
 
 
 def in_place(of: Variation) -> tuple[Pixels, Rect]:
@@ -73,7 +73,7 @@ def more_like(
     """
     seeds = edit.variation_seeds(of.plan.request.seed, count + len(known))
     fresh = [seed for seed in seeds if seed not in known][:count]
-    plan = edit.with_picture(state, of.plan)
+    plan = _with_picture(state, of.plan)
     return tuple(replace(plan, request=replace(plan.request, seed=seed)) for seed in fresh)
 
 
@@ -86,6 +86,19 @@ def picture_marks(state: DocumentState) -> tuple[object, ...]:
 def same_picture(one: Sequence[object], other: Sequence[object]) -> bool:
     """Whether two `picture_marks` stand for the same picture."""
     return len(one) == len(other) and all(a is b for a, b in zip(one, other, strict=True))
+
+
+def _with_picture(state: DocumentState, plan: edit.EditPlan) -> edit.EditPlan:
+    """The plan for the picture as it is now."""
+    below = edit.picture_below(state, plan.layer_id) if plan.layer_id else state.flattened()
+    return replace(plan, request=replace(plan.request, image=below))
+
+
+def _without_picture(plan: edit.EditPlan) -> edit.EditPlan:
+    """The plan without the memory that its picture takes."""
+    height, width = plan.request.image.shape[:2]
+    blank = edit.blank_picture(Size(width, height))
+    return replace(plan, request=replace(plan.request, image=blank))
 
 
 def _seen_small(image: Pixels, new: Pixels, area: Rect, size: Size) -> Pixels:

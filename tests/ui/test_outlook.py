@@ -126,7 +126,7 @@ def test_nothing_is_asked_twice_and_all_that_matters_is_asked_anew(scene: Scene)
         tx.write(coverage_of(mask), Rect(0, 0, 9, 9), np.full((9, 9), 255, np.uint8))
     scene.known()
     assert scene.provider.asked[-1].mask[0, 0] == 255
-    scene.window._set(preset="quality")
+    scene.window.engine_desk.use(preset="quality")
     scene.known()
     assert scene.provider.asked[-1].preset == "quality"
     scene.set_edit("remove", "")

@@ -16,7 +16,7 @@ from ovedit.ui.theme import tokens
 
 Side = Literal["left", "top", "right", "bottom"]
 _GRIP = 10
-_CURSORS = {
+_CURSORS: dict[frozenset[Side], Qt.CursorShape] = {
     frozenset({"left", "top"}): Qt.CursorShape.SizeFDiagCursor,
     frozenset({"right", "bottom"}): Qt.CursorShape.SizeFDiagCursor,
     frozenset({"right", "top"}): Qt.CursorShape.SizeBDiagCursor,

@@ -296,7 +296,7 @@ class PromptCard(QFrame):
         shown = busy or self._can_edit or bool(self._hint.text)
         if self._lines.isHidden() is shown:
             self._lines.setVisible(shown)
-        self.outlook.setVisible(self._can_edit and not busy and self.outlook.says_something)
+        self.outlook.setVisible(self._can_edit and self.outlook.says_something)
         self.select_button.setEnabled(self._can_select and bool(self.phrase.text().strip()))
         self.edit_line.refresh(can_apply=self._can_edit and not busy, narrow=self.width() < _NARROW)
         self.place()
