@@ -275,8 +275,12 @@ class Recipe:
         return min(wanted, self.family.strength)
 
     def scheduled(self, strength: float) -> int:
-        """How many steps to ask a pipeline for, which runs that many times the strength."""
-        least = min(self.steps, _LEAST_STEPS)
+        """How many steps to ask a pipeline for, which runs that many times the strength.
+
+        At the model's full strength all of `steps` run; a weaker one is for a part of them.
+        """
+        full = strength >= self.family.strength
+        least = self.steps if full else min(self.steps, _LEAST_STEPS)
         return max(self.steps, ceil(least / strength))
 
     def runs(self, strength: float) -> int:

@@ -160,6 +160,9 @@ def test_a_weak_strength_still_runs_steps_enough() -> None:
     sdxl = recipe(from_options("balanced", {}), catalogue_model("sdxl-inpainting"), None)
     assert sdxl.strength(1.0) == 0.99
     assert sdxl.runs(0.4) == 10
+    # Its full strength is less than 1, and still all steps run, which counts where they are few.
+    few = recipe(from_options("balanced", {"steps": "6"}), catalogue_model("sdxl-inpainting"), None)
+    assert (sdxl.runs(0.99), few.runs(0.99)) == (25, 6)
 
 
 def test_a_forecast_learns_from_what_ran(shelf_of: MakeShelf) -> None:
