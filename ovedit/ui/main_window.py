@@ -231,7 +231,12 @@ class MainWindow(QMainWindow):
         self.prompt.set_floating(not pinned)
         self.docks.prompt.setVisible(pinned)
         self.prompt.show()
-        self.canvas.set_lower_margin(0 if pinned else self.prompt.resting_height)
+        self.make_room()
+
+    def make_room(self) -> None:
+        """Keep what floats over the canvas off a picture that is shown as a whole."""
+        card = 0 if self.prompt_pinned else self.prompt.resting_height
+        self.canvas.set_lower_margin(max(card, self.gallery_desk.strip.room))
 
     @property
     def prompt_pinned(self) -> bool:

@@ -71,6 +71,7 @@ class Outlook(QObject):
         window.service.finished.connect(self._ask_anew)
         window.menus.refreshed.connect(self._due.start)
         window.errands.jobs_changed.connect(lambda _views: self._show_frame())
+        window.assistant.gallery.changed.connect(self._show_frame)
         prompt.edit_line.changed.connect(self._due.start)
         prompt.words.textChanged.connect(self._due.start)
         self.frame.chosen.connect(self.choose_crop)
@@ -208,7 +209,9 @@ class Outlook(QObject):
 
     def _show_frame(self) -> None:
         known = self._known
-        idle = not self._window.errands.busy
+        # While something runs or is chosen, it is that which is looked at.
+        window = self._window
+        idle = not (window.errands.busy or window.assistant.gallery.slots)
         if known is None or known.forecast is None or not idle:
             self.frame.show_crops((), Rect(0, 0, 0, 0), "")
         else:

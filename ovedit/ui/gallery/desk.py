@@ -30,6 +30,7 @@ class GalleryDesk(QObject):
         self.strip.kept.connect(self._keep)
         self.strip.more_requested.connect(self._more_like)
         self.strip.dropped.connect(self.drop)
+        self.strip.room_changed.connect(window.make_room)
         window.session.document_changed.connect(self._follow)
 
     def drop(self) -> None:

@@ -34,10 +34,12 @@ class GalleryStrip(QFrame):
 
     card: the widget that it lies above; the canvas is the parent of the strip.
 
-    Signals: looked_at(Slot or None) for the one under the pointer or, with the focus, the current
-    one; kept(Slot) by a click or Enter; more_requested(Slot); dropped() by Esc or the cross.
+    Signals: room_changed() after it takes more or less of the canvas; looked_at(Slot or None) for
+    the one under the pointer or, with the focus, the current one; kept(Slot) by a click or Enter;
+    more_requested(Slot); dropped() by Esc or the cross.
     """
 
+    room_changed = Signal()
     looked_at = Signal(object)
     kept = Signal(object)
     more_requested = Signal(object)
@@ -95,6 +97,12 @@ class GalleryStrip(QFrame):
         return self._current
 
     @property
+    def room(self) -> int:
+        """What it and the card below it take of the lower edge of the canvas; 0 while hidden."""
+        canvas = self.parentWidget()
+        return 0 if canvas is None or self.isHidden() else canvas.height() - self.y() + _GAP
+
+    @property
     def thumbs(self) -> tuple[Thumb, ...]:
         """What is shown, in order."""
         return tuple(self._thumbs.values())
@@ -123,6 +131,7 @@ class GalleryStrip(QFrame):
             if had_focus:
                 self._card.setFocus()
         self.place()
+        self.room_changed.emit()
         self._tell()
 
     def _add(self, slot: Slot) -> None:

@@ -238,3 +238,17 @@ def test_vary_with_several_variations_offers_them_for_the_layer(scene: Scene, qt
     assert (varied.id, len(scene.document.layers)) == (layer.id, 2)
     assert isinstance(varied, EditLayer) and varied.recipe is not None
     assert varied.recipe.seed == scene.asked_seeds()[-1] != 0
+
+
+def test_a_picture_that_is_shown_as_a_whole_stays_in_sight_above_the_strip(scene: Scene):
+    canvas = scene.window.canvas
+    canvas.fit()
+    scene.ask()
+    scene.ready(3)
+    assert canvas.widget_point(0, 64).y() <= scene.strip.y()
+    scene.window.gallery_desk.drop()
+    canvas.zoom_to(20)
+    place = canvas.view
+    scene.ask()
+    scene.ready(3)
+    assert canvas.view == place, "what the person chose to see stays"
