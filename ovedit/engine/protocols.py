@@ -47,7 +47,10 @@ class CancelToken:
 
 @dataclass(frozen=True, eq=False)
 class Preview:
-    """A coarse picture of the result so far, to be shown in place: pixels (h, w, 4) over `rect`."""
+    """A coarse picture of the result so far, to be shown in place: pixels (h, w, 4) over `rect`.
+
+    Their alpha is that of the edit, so that only what changes is seen to change.
+    """
 
     pixels: Pixels
     rect: Rect
