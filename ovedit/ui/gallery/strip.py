@@ -151,10 +151,10 @@ class GalleryStrip(QFrame):
         words = ", ".join(dict.fromkeys(slot.words for slot in slots))
         count = f"{here} of {len(slots)}" if here < len(slots) else f"{here}"
         noun = "variation" if len(slots) == 1 else "variations"
-        note = "the picture has changed since; what you keep goes on top of it"
-        what = note if self._gallery.outdated else "click one to keep it"
-        self.title.set_text(f"{count} {noun} · {words}", f"— {what}" if here else "")
-        self.title.setAccessibleName(f"{count} {noun} · {words}, {what}")
+        old = ", made before the picture was changed" if here and self._gallery.outdated else ""
+        hint = " — click one to keep it" if here else ""
+        self.title.set_text(f"{count} {noun}{old}", f"· {words}{hint}")
+        self.title.setAccessibleName(f"{count} {noun}{old}: {words}")
 
     def place(self) -> None:
         """Go above the card, or to the lower edge of the canvas where the card is elsewhere."""

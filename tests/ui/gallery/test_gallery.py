@@ -199,7 +199,7 @@ def test_a_changed_picture_is_said_and_the_result_still_lands(scene: Scene, qtbo
     scene.ready(2)
     with scene.document.transaction("Hide") as tx:
         tx.update_layer(scene.document.layers[0].id, opacity=0.5)
-    assert "changed since" in scene.strip.title.detail
+    assert "before the picture was changed" in scene.strip.title.text
     qtbot.mouseClick(scene.thumbs[0], Qt.MouseButton.LeftButton)
     assert isinstance(scene.document.layers[-1], EditLayer)
 
