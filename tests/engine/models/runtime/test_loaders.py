@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from diffusers.pipelines.stable_diffusion_xl import pipeline_stable_diffusion_xl_inpaint as sdxl
 from safetensors.torch import load_file
 from torch import nn
 
@@ -232,6 +233,16 @@ def test_a_checker_that_was_not_downloaded_is_left_out(built: Built) -> None:
         assert pipeline.safety_checker is None
         assert not pipeline.config["requires_safety_checker"]
         assert type(pipeline.feature_extractor).__name__ == "CLIPImageProcessor"
+
+
+def test_no_pipeline_marks_pictures_by_itself(
+    built: Built, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # As if the package were installed that diffusers marks pictures with, unasked.
+    monkeypatch.setattr(sdxl, "is_invisible_watermark_available", lambda: True)
+    monkeypatch.setattr(sdxl, "StableDiffusionXLWatermarker", object, raising=False)
+    with runtime_of(built, "sdxl").use("sdxl") as pipeline:
+        assert pipeline.watermark is None
 
 
 def test_a_pipeline_may_lie_in_two_folders(built: Built, tmp_path: Path) -> None:

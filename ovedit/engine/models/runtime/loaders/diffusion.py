@@ -116,6 +116,9 @@ def _load_pipeline(
     # Takes the parts as they are, and the pipeline's own settings out of model_index.json.
     pipeline = kind.from_pretrained(root, use_safetensors=True, **_OFFLINE, **parts)
     pipeline.set_progress_bar_config(disable=True)
+    if hasattr(pipeline, "watermark"):
+        # Pictures are marked where a person wants it, not where some package is installed.
+        pipeline.watermark = None
     networks = [part for part in pipeline.components.values() if isinstance(part, nn.Module)]
     size = _size(networks, placement.offload)
     if placement.offload is Offload.MODEL:
