@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 
 from ovedit.engine.inpainting import choice as room
@@ -180,6 +181,18 @@ def test_a_forecast_learns_from_what_ran(shelf_of: MakeShelf) -> None:
     # Four times the pixels, four times as long; another guidance is not known.
     assert expected(Run(("sd15",), Size(128, 128), 2), 1) == pytest.approx(4 * 3.0)
     assert expected(Run(("sd15",), Size(64, 64), 1), 1) is None
+
+
+def test_a_forecast_tells_where_a_model_looks_and_at_what_size(shelf_of: MakeShelf) -> None:
+    mask = np.zeros((300, 900), np.uint8)
+    mask[20:60, 20:60] = mask[200:250, 500:880] = 255
+    wanted = request(image=photo(300, 900), mask=mask, options={"side": "128", "refine": "no"})
+    told, plan = forecast(wanted, shelf_of("sd15")), plan_edit(wanted, shelf_of("sd15"))
+    assert [area.size for area in plan.areas] == [Size(128, 128), Size(192, 64)]
+    assert told.size == Size(128, 128)
+    assert told.crops == tuple(area.crop for area in plan.areas)
+    assert all(crop.contains(area.hole) for crop, area in zip(told.crops, plan.areas, strict=True))
+    assert all(crop != area.hole for crop, area in zip(told.crops, plan.areas, strict=True))
 
 
 def photo_rect() -> Any:

@@ -285,6 +285,17 @@ def test_a_large_hole_is_refined_at_a_larger_size(engine_of: EngineOf) -> None:
     assert differ(refined, once)
 
 
+def test_refining_is_seen_where_it_happens(engine_of: EngineOf) -> None:
+    mask = np.zeros((240, 320), np.uint8)
+    mask[140:220, 200:300] = 255
+    listener = Listener()
+    wanted = request(image=photo(240, 320), mask=mask, options={"refine": "yes", "steps": "4"})
+    edit(engine_of("sd15"), wanted, listener)
+    assert sum(step.startswith("Reading") for step in listener.steps) == 2
+    assert {preview.rect for preview in listener.previews} == {Rect(200, 140, 100, 80)}
+    assert len(listener.previews) >= 2
+
+
 def test_regions_far_apart_are_painted_one_by_one(engine_of: EngineOf) -> None:
     mask = np.zeros((300, 900), np.uint8)
     mask[20:60, 20:60] = mask[200:240, 800:850] = 255
