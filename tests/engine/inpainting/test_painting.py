@@ -84,7 +84,7 @@ def test_refining_begins_with_the_first_painting_and_stays_near_it(
         ("colour_match", "colour"),
         ("poisson", "seam"),
         ("sharpness_match", "detail"),
-        ("grain",) * 2,
+        ("grain", "grain"),
     ],
 )
 def test_each_way_of_matching_can_be_switched_off(
