@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from ovedit.ui.main_window import MainWindow
 
 _OPACITY = 0.6
+_PIXELS = 1_500_000
+"""More take too long to be feathered while a slider moves; a soft edge looks the same."""
 
 
 class EdgePreview(QObject):
@@ -40,6 +42,8 @@ class EdgePreview(QObject):
         except UsageError:
             return
         level = window.canvas.preview_level
+        while document.size.area >> (2 * level) > _PIXELS:
+            level += 1
         coverage = coverage_at(document.state, ids, level)
         if coverage is not None:
             scale = 1 << level

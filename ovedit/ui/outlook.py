@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, QTimer
@@ -34,6 +34,7 @@ _ANY_WORDS = "…"
 class _Known:
     """What was found out: the forecast or why there is none, and the bounds of what will change."""
 
+    plan: edit.EditPlan
     hole: Rect
     forecast: Forecast | None = None
     problem: OVEditError | None = None
@@ -58,6 +59,7 @@ class Outlook(QObject):
         self._asking = Background(self)
         self._quiet: set[str] = set()
         self._asked: object = None
+        self._planned: tuple[object, edit.EditPlan] | None = None
         self._edge_of: object = None
         self.crop: Rect | None = None
         self.frame = CropFrame(window.canvas)
@@ -133,50 +135,57 @@ class Outlook(QObject):
             self._forget()
             return
         self._show_usual_edge(kind, engine)
-        wish = line.wish
-        surfaces = tuple(document.state.surfaces.get(ref) for ref in _refs(ids))
-        asked = (document, surfaces, kind, bool(wish.words), wish.words, engine.name, wish.options)
-        asked = (*asked, settings.preset, wish.grow, wish.feather, self.crop)
         if engine.name in self._quiet:
             self._forget()
             return
+        wish, state = line.wish, document.state
+        shape = (
+            document,
+            *(state.surfaces.get(ref) for ref in _refs(ids)),
+            *(state.mask(id) for id in ids),
+            *(kind, engine.name, wish.grow, wish.feather),
+        )
+        asked = (shape, wish.words, wish.options, settings.preset, self.crop)
         if asked == self._asked:
             return
         self._asked = asked
-        state, service = document.snapshot(), self._window.service
-        own = {**settings.engine_options.get(engine.name, {}), **wish.options}
         usual = settings.engine_options.get(engine.name, {})
-        crop, preset = self.crop, settings.preset
+        snapshot, service, crop = document.snapshot(), self._window.service, self.crop
+        # Feathering a large mask takes longer than the next word that is typed.
+        kept = self._planned[1] if self._planned is not None and self._planned[0] == shape else None
 
         def find_out() -> _Known:
-            plan = edit.plan_edit(
-                state,
+            plan = kept or edit.plan_edit(
+                snapshot,
                 ids,
                 kind,
                 engine,
-                prompt=wish.words or _ANY_WORDS,
-                preset=preset,
+                prompt=_ANY_WORDS,
                 grow=wish.grow,
                 feather=wish.feather,
-                crop=crop,
-                options=own,
                 blank=True,
             )
+            request = replace(
+                plan.request,
+                prompt=wish.words or _ANY_WORDS,
+                preset=settings.preset,
+                crop=crop,
+                options={**usual, **wish.options},
+            )
             hole = masks.bounds(plan.request.alpha)
-            lines = service.settings(engine.name, preset, usual)
+            lines = service.settings(engine.name, settings.preset, usual)
             try:
-                return _Known(hole, service.forecast(engine.name, plan.request), settings=lines)
+                return _Known(plan, hole, service.forecast(engine.name, request), settings=lines)
             except OVEditError as error:
-                return _Known(hole, problem=error, settings=lines)
+                return _Known(plan, hole, problem=error, settings=lines)
+
+        def found_out(known: _Known) -> None:
+            self._planned = shape, known.plan
+            self._found_out(known, engine, kind)
 
         self._asking.abandon()
-        self._asking.run(
-            find_out,
-            lambda known: self._found_out(known, engine, kind),
-            # What is wrong with the mask is said when the edit is asked for.
-            lambda _error: self._forget(),
-            disposable=True,
-        )
+        # What is wrong with the mask is said when the edit is asked for.
+        self._asking.run(find_out, found_out, lambda _error: self._forget(), disposable=True)
 
     def _found_out(self, known: _Known, engine: EngineInfo, kind: EditKind) -> None:
         forecast = known.forecast
@@ -201,7 +210,7 @@ class Outlook(QObject):
     # -- showing ---------------------------------------------------------------------------------
 
     def _forget(self) -> None:
-        self._known, self._asked = None, None
+        self._known = self._asked = self._planned = None
         self._asking.abandon()
         self._line.clear()
         self._menu.set_template("", "")

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import cv2
 import numpy as np
 
-from ovedit.document import Document, DocumentState
+from ovedit.document import Document, DocumentState, masks
 from ovedit.engine.requests import EditResult, Pixels
 from ovedit.geometry import Rect, Size
 from ovedit.workflows import edit
@@ -48,9 +48,13 @@ def in_place(of: Variation) -> tuple[Pixels, Rect]:
 
     Of a large area only every second or third pixel.
     """
-    pixels, area = edit.layer_pixels(of.plan, of.result)
+    alpha, result = of.plan.request.alpha, of.result
+    area = masks.bounds(alpha)
     step = max(1, round((area.size.area / _IN_PLACE_PIXELS) ** 0.5))
-    return np.ascontiguousarray(pixels[::step, ::step]), area
+    offset = area.translated(-result.rect.x, -result.rect.y)
+    pixels = result.pixels[offset.slices][::step, ::step].copy()
+    pixels[..., 3] = masks.product(pixels[..., 3], alpha[area.slices][::step, ::step])
+    return pixels, area
 
 
 def keep(document: Document, of: Variation) -> str:

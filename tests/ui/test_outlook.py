@@ -155,7 +155,7 @@ def test_what_is_missing_is_said_with_the_way_to_it(scene: Scene, qtbot: QtBot):
 def test_the_crop_is_drawn_dragged_and_reaches_the_engine(scene: Scene, qtbot: QtBot):
     frame = scene.window.outlook.frame
     assert frame.isVisible() and frame.crops == (CROP,)
-    grip = frame.grips[frozenset({"left", "top"})]
+    grip = frame.grip("left", "top")
     scale = scene.window.canvas.to_widget().m11()
     QTest.mousePress(grip, LEFT, pos=QPoint(5, 5))
     QTest.mouseMove(grip, QPoint(5 - round(4 * scale), 5 - round(2 * scale)))

@@ -55,7 +55,9 @@ def test_in_place_is_what_the_layer_will_show(document: Document) -> None:
     pixels, rect = variations.in_place(one)
     layer_id = variations.keep(document, one)
     shown = document.state.surface(pixels_of(layer_id)).array()
-    assert np.array_equal(shown[rect.slices], pixels)
+    seen = pixels[..., 3] > 0
+    assert np.array_equal(shown[rect.slices][seen], pixels[seen])
+    assert not shown[rect.slices][~seen].any()
     shown[rect.slices] = 0
     assert not shown.any()
 

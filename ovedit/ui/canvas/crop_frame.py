@@ -69,12 +69,12 @@ class CropFrame(QWidget):
         self._crops: tuple[Rect, ...] = ()
         self._hole = Rect(0, 0, 0, 0)
         self._start: tuple[Rect, QPointF] | None = None
-        self.grips = {sides: _Grip(self, canvas, sides) for sides in _CURSORS}
+        self._grips = {sides: _Grip(self, canvas, sides) for sides in _CURSORS}
         self.tag = _Tag(self, canvas)
         canvas.view_changed.connect(self.place)
         canvas.installEventFilter(self)
         # Below the prompt card and whatever else floats over the canvas.
-        for widget in (self.tag, *self.grips.values(), self):
+        for widget in (self.tag, *self._grips.values(), self):
             widget.lower()
         self.show_crops((), self._hole, "")
 
@@ -83,12 +83,16 @@ class CropFrame(QWidget):
         """The rectangles drawn, in document pixels."""
         return self._crops
 
+    def grip(self, *sides: Side) -> QWidget:
+        """The handle that drags these sides."""
+        return self._grips[frozenset(sides)]
+
     def show_crops(self, crops: Sequence[Rect], hole: Rect, text: str) -> None:
         """Draw these, the tag saying `text`; nothing hides the frame."""
         self._crops, self._hole, self._start = tuple(crops), hole, None
         self.tag.text = text
         self.setVisible(bool(crops))
-        for grip in (self.tag, *self.grips.values()):
+        for grip in (self.tag, *self._grips.values()):
             grip.setVisible(len(self._crops) == 1)
         self.place()
 
@@ -97,7 +101,7 @@ class CropFrame(QWidget):
         self.setGeometry(self._canvas.rect())
         if len(self._crops) == 1:
             at = self._on_canvas(self._crops[0])
-            for sides, grip in self.grips.items():
+            for sides, grip in self._grips.items():
                 x = at.left() if "left" in sides else at.right() if "right" in sides else None
                 y = at.top() if "top" in sides else at.bottom() if "bottom" in sides else None
                 middle = at.center()
