@@ -124,7 +124,7 @@ class FakeProvider:
         self.listed_on.append(threading.get_ident())
         if self.listing_error is not None:
             raise self.listing_error
-        fake = EngineInfo(self.name, "Fake", selects=True, edits=frozenset(EditKind))
+        fake = EngineInfo(self.name, "Fake", selects=True, clicks=True, edits=frozenset(EditKind))
         return (fake, *self.others)
 
     def answer(

@@ -87,12 +87,13 @@ class EngineInfo:
     """What an engine is and can do, known without building it.
 
     name: what --engine takes; title: what the window shows; needs: what has to be installed, empty
-    for an engine that is always there; selects: whether it answers phrases; edits: the kinds of
-    edit it does; good_at, bad_at: one honest sentence each; models: ids of the models that it
-    needs on this computer; keeps_shape: what it replaces or restyles keeps its outline, so that the
-    mask wants little room around it; uses_negative: it heeds the negative prompt of an edit;
-    settings: the options that it knows, or None where it says so itself when asked; works_with:
-    the tasks of models (`library.Task`) that its settings can name in place of those.
+    for an engine that is always there; selects: whether it answers phrases; clicks: whether it
+    answers clicks and boxes; edits: the kinds of edit it does; good_at, bad_at: one honest sentence
+    each; models: ids of the models that it needs on this computer; keeps_shape: what it replaces or
+    restyles keeps its outline, so that the mask wants little room around it; uses_negative: it
+    heeds the negative prompt of an edit; settings: the options that it knows, or None where it says
+    so itself when asked; works_with: the tasks of models (`library.Task`) that its settings can
+    name in place of those.
     """
 
     name: str
@@ -108,6 +109,7 @@ class EngineInfo:
     uses_negative: bool = False
     settings: tuple[str, ...] | None = None
     works_with: frozenset[str] = frozenset()
+    clicks: bool = False
 
 
 @dataclass(frozen=True)

@@ -114,7 +114,7 @@ class EngineRegistry:
                 made = self._engine(engine)
                 if isinstance(made, PointSegmenter):
                     return made.segment_points(request, progress, cancel)
-                raise self._cannot(info, "select by clicks", lambda other: False)
+                raise self._cannot(info, "select by clicks", lambda other: other.clicks)
             case EditRequest():
                 made = self._engine(engine) if request.kind in info.edits else None
                 if isinstance(made, Inpainter):

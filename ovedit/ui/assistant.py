@@ -63,8 +63,13 @@ class Assistant(QObject):
 
     @property
     def selector(self) -> EngineInfo:
-        """The engine that answers phrases and clicks: the one chosen for it, if it can."""
+        """The engine that answers phrases: the one chosen for it, if it can."""
         return self._able(self.engine, lambda info: info.selects)
+
+    @property
+    def clicker(self) -> EngineInfo:
+        """The engine that answers clicks and boxes: the one chosen to select, if it can."""
+        return self._able(self.engine, lambda info: info.clicks)
 
     @property
     def chosen_editor(self) -> EngineInfo:
@@ -129,13 +134,14 @@ class Assistant(QObject):
         document, settings = self._session.document, self._session.settings
         if document is None:
             return
-        preset, options = settings.preset, settings.engine_options.get(self.selector.name)
+        engine = self.clicker.name
+        preset, options = settings.preset, settings.engine_options.get(engine)
 
         def prepare(state: DocumentState) -> list[Question]:
             request = points.point_request(
                 state, clicks, box=box, mask_id=mask_id, preset=preset, options=options
             )
-            return [Question(request, apply)]
+            return [Question(request, apply, engine)]
 
         def apply(result: object) -> None:
             assert isinstance(result, PointResult)

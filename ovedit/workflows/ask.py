@@ -43,6 +43,15 @@ def engine_to_select(
     )
 
 
+def engine_to_click(
+    engines: Sequence[EngineInfo], preferred: str, *, named: str = ""
+) -> EngineInfo:
+    """The engine that answers clicks and boxes; see `engine_for`."""
+    return engine_for(
+        lambda info: info.clicks, "select by clicks", engines, preferred=preferred, named=named
+    )
+
+
 def engine_to_edit(
     engines: Sequence[EngineInfo],
     preferred: str,

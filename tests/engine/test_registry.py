@@ -62,6 +62,7 @@ class Painter:
 
 FINDER = EngineInfo("finder", "Finder", selects=True)
 PAINTER = EngineInfo("painter", "Painter", selects=False, edits=frozenset({EditKind.REMOVE}))
+CLICKER = EngineInfo("clicker", "Clicker", selects=False, clicks=True)
 ABSENT = EngineInfo("absent", "Absent", selects=True, needs="3.4 GB of weights", available=False)
 
 
@@ -121,9 +122,11 @@ def test_what_an_engine_cannot_do_names_one_that_can(registry: EngineRegistry) -
         registry.answer("finder", edit(EditKind.REMOVE), silent, CancelToken())
     with pytest.raises(CannotDoError, match=r'"painter" cannot replace'):
         registry.answer("painter", edit(EditKind.REPLACE), silent, CancelToken())
-    with pytest.raises(CannotDoError, match="clicks"):
+    with pytest.raises(CannotDoError, match=r'"finder" cannot select by clicks.*clicker'):
         points = PointRequest(IMAGE, (Point(1, 1),))
-        registry.answer("finder", points, silent, CancelToken())
+        EngineRegistry({FINDER: Finder, CLICKER: Painter}).answer(
+            "finder", points, silent, CancelToken()
+        )
 
 
 def test_a_setting_that_an_engine_does_not_have_is_told() -> None:

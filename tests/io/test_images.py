@@ -15,6 +15,7 @@ from hypothesis.extra import numpy as hnp
 from PIL import ExifTags, Image, ImageCms
 
 from ovedit.errors import DamagedFileError, FileError, TooLargeError, UnsupportedFileError
+from ovedit.io.colour import srgb_profile
 from ovedit.io.images import (
     EXPORT_FORMATS,
     ExportOptions,
@@ -291,6 +292,18 @@ def test_alpha_is_not_touched_by_colour_conversion() -> None:
     loaded = read_bytes(saved(Image.fromarray(pixels), "PNG", icc_profile=swapped_profile()))
     assert np.array_equal(loaded.pixels[..., 3], pixels[..., 3])
     assert not np.array_equal(loaded.pixels, pixels)
+
+
+def test_the_profile_that_is_written_does_not_tell_the_time() -> None:
+    srgb_profile.cache_clear()
+    first = srgb_profile()
+    header = ImageCms.ImageCmsProfile(io.BytesIO(first)).profile
+    assert header.creation_date is not None and header.creation_date.year == 2026
+    assert header.creation_date.timetuple()[1:6] == (1, 1, 0, 0, 0)
+    written = ImageCms.ImageCmsProfile(io.BytesIO(first))
+    transform = ImageCms.buildTransform(written, ImageCms.createProfile("sRGB"), "RGB", "RGB")
+    pixels = np.arange(48, dtype=np.uint8).reshape(4, 4, 3) * 5
+    assert (np.asarray(transform.apply(Image.fromarray(pixels))) == pixels).all()
 
 
 def test_srgb_by_its_own_profile_stays_bit_for_bit() -> None:

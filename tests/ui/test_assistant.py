@@ -244,6 +244,19 @@ def test_clicks_on_one_thing_make_one_mask_however_fast_they_come(scene: Scene):
     assert len(request.points) == 3
 
 
+def test_clicks_go_to_an_engine_that_takes_them(scene: Scene):
+    session = scene.window.session
+    scene.provider.others = (EngineInfo("phrases", "Phrases", selects=True),)
+    scene.window.service.refresh_engines()
+    scene.wait(lambda: len(scene.assistant.engines) == 2)
+    session.change_settings(session.settings.changed(select_engine="phrases"))
+    scene.assistant.segment_points((Point(40, 30),), None, None)
+    scene.idle()
+    assert scene.assistant.selector.name == "phrases"
+    assert len(scene.document.masks) == 1
+    assert scene.provider.calls[-1].engine == "fake"
+
+
 def test_boxes_around_two_things_make_two_masks(scene: Scene):
     scene.provider.scripts = {"*": []}
     scene.assistant.segment_points((Point(20, 20),), Rect(10, 10, 20, 20), None)

@@ -28,6 +28,7 @@ class BasicEngine:
         name=ENGINE,
         title="Basic (built in)",
         selects=True,
+        clicks=True,
         edits=frozenset(EditKind),
         keeps_shape=True,
         settings=("strength",),

@@ -9,6 +9,7 @@ INFO = EngineInfo(
     name="clip-sam2",
     title="CLIP + SAM 2",
     selects=True,
+    clicks=True,
     # What the smallest of its presets works with. The others say so when their models are missing.
     models=("clip-vit-b16-openai", "sam2-tiny"),
     works_with=frozenset({Task.TEXT_IMAGE, Task.MASKS, Task.FEATURES}),
