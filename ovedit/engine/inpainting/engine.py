@@ -10,6 +10,7 @@ from functools import reduce
 import numpy as np
 
 from ovedit.engine.inpainting.area import WorkArea
+from ovedit.engine.inpainting.encodings import Encodings
 from ovedit.engine.inpainting.erasers import eraser
 from ovedit.engine.inpainting.families import family_of
 from ovedit.engine.inpainting.forecast import learn_weights
@@ -47,7 +48,7 @@ class DiffusionEngine:
 
     def __init__(self, runtime: ModelRuntime) -> None:
         self._runtime = runtime
-        self._schedulers = Schedulers()
+        self._schedulers, self._encodings = Schedulers(), Encodings()
         self._guard = Guard(runtime)
 
     def edit(self, request: EditRequest, progress: Progress, cancel: CancelToken) -> EditResult:
@@ -62,7 +63,8 @@ class DiffusionEngine:
         cancel.check()
         progress(0.0, "Looking around the selection")
         plan = plan_edit(request, self._runtime.library)
-        work = _Work(self._runtime, self._schedulers, self._guard, request, plan, progress, cancel)
+        kept = self._schedulers, self._encodings
+        work = _Work(self._runtime, *kept, self._guard, request, plan, progress, cancel)
         pixels, rect = self._painted(plan, work, progress)
         cancel.check()
         progress(1.0, "Done")
@@ -108,13 +110,15 @@ class _Work:
         self,
         runtime: ModelRuntime,
         schedulers: Schedulers,
+        encodings: Encodings,
         guard: Guard,
         request: EditRequest,
         plan: EditPlan,
         progress: Progress,
         cancel: CancelToken,
     ) -> None:
-        self._runtime, self._schedulers, self._guard = runtime, schedulers, guard
+        self._runtime, self._guard = runtime, guard
+        self._schedulers, self._encodings = schedulers, encodings
         self._request, self._plan = request, plan
         self._progress, self._cancel = progress, cancel
         self.notes: list[str] = []
@@ -207,8 +211,9 @@ class _Work:
         opened = self._runtime.use(model.id, told, self._cancel, plan=memory, adapters=adapters)
         pipeline = models.enter_context(opened)
         decoder = self._decoder(models)
+        kept = self._schedulers, self._encodings
         painter = DiffusionPainter(
-            pipeline, model.id, model.title, recipe, self._schedulers, decoder
+            pipeline, model.id, model.title, recipe, *kept, decoder, adapters=adapters
         )
         return Tools(painter, filler, self._runtime.library)
 

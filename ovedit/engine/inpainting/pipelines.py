@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -12,6 +12,7 @@ import torch
 from PIL import Image
 from torch import nn
 
+from ovedit.engine.inpainting.encodings import Encodings
 from ovedit.engine.inpainting.families import Recipe
 from ovedit.engine.inpainting.preview import Decoder, Estimate, Glimpses, estimating, picture_of
 from ovedit.engine.inpainting.schedulers import Schedulers
@@ -35,10 +36,17 @@ class DiffusionPainter:
         title: str,
         recipe: Recipe,
         schedulers: Schedulers,
+        encodings: Encodings,
         decoder: Decoder | None = None,
+        adapters: Sequence[str] = (),
     ) -> None:
-        """pipeline: of the model `id`, called `title`. decoder: what previews are made with."""
+        """pipeline: of the model `id`, called `title`. decoder: what previews are made with.
+
+        adapters: ids of those that are put onto it.
+        """
         self._pipeline = pipeline
+        self._encodings = encodings
+        self._adapters = tuple(adapters)
         self._title = title
         self._recipe = recipe
         self._decoder = decoder
@@ -60,6 +68,7 @@ class DiffusionPainter:
                 estimating(self._scheduler) as estimate,
                 self._checker(),
                 stoppable(self._networks(), cancel),
+                self._encodings.kept(self._pipeline, self._adapters),
             ):
                 arguments["callback_on_step_end"] = self._listener(job, estimate, watch, cancel)
                 result = self._pipeline(**arguments)
@@ -137,8 +146,8 @@ class DiffusionPainter:
             return None
         if not hasattr(pipeline, "_unpack_latents"):
             # A patch has all its pixels of the first channel, then those of the second one.
-            rows = latents.reshape(1, height // patch, width // patch, -1)
-            return pipeline._unpatchify_latents(rows.permute(0, 3, 1, 2))
+            patches = latents.reshape(1, height // patch, width // patch, -1)
+            return pipeline._unpatchify_latents(patches.permute(0, 3, 1, 2))
         planes = pipeline._unpack_latents(latents, height, width, pipeline.vae_scale_factor)
         # A picture of a video has an axis of time.
         return planes[:, :, 0] if planes.ndim == 5 else planes

@@ -8,7 +8,6 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from ovedit.engine.basic.fill import EFFORTS, fill
 from ovedit.engine.inpainting.values import PaintJob, Picture, Watcher
 from ovedit.engine.library import Model, ModelLibrary, Presence, Task
 from ovedit.engine.protocols import CancelToken
@@ -57,13 +56,16 @@ class FillPainter:
     """`Painter` that grows the surroundings over the hole, as the basic engine does; no model."""
 
     def __init__(self, preset: Preset = "balanced") -> None:
-        self._effort = EFFORTS[preset]
+        self._preset: Preset = preset
 
     def paint(self, job: PaintJob, watch: Watcher, cancel: CancelToken) -> Picture:
         """The picture with its hole filled; all outside of it stays as it is, bit for bit.
 
         Raises `CannotDoError` where the mask leaves nothing to copy, and `Cancelled`.
         """
+        # A forecast needs none of what this imports, which takes half a second.
+        from ovedit.engine.basic.fill import EFFORTS, fill
+
         cancel.check()
         hole = job.mask > 0
         if not hole.any():
@@ -79,7 +81,8 @@ class FillPainter:
 
         colours = np.ascontiguousarray(job.picture)
         extent = max(hole.shape)
-        return fill(colours, ~hole, hole, self._effort, job.seed, extent, cancel.check, report)
+        effort = EFFORTS[self._preset]
+        return fill(colours, ~hole, hole, effort, job.seed, extent, cancel.check, report)
 
 
 def grown(mask: Picture, pixels: int) -> Picture:

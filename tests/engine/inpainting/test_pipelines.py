@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
+from ovedit.engine.inpainting.encodings import Encodings
 from ovedit.engine.inpainting.engine import DiffusionEngine
 from ovedit.engine.inpainting.families import Recipe, recipe
 from ovedit.engine.inpainting.pipelines import DiffusionPainter
@@ -48,7 +50,13 @@ def painter_of(
         assert colours is not None
         yield (
             DiffusionPainter(
-                pipeline, id, f"Tiny {id}", numbers, Schedulers(), LinearDecoder(colours)
+                pipeline,
+                id,
+                f"Tiny {id}",
+                numbers,
+                Schedulers(),
+                Encodings(),
+                LinearDecoder(colours),
             ),
             pipeline,
             numbers,
@@ -139,6 +147,8 @@ def test_cancelling_ends_within_the_words_the_encoder_and_the_decoder(
     shelf_of: MakeShelf, id: str, part: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cancel, ended = CancelToken(), []
+    # What was encoded before would not be again.
+    other = replace(job(words=Words("red sofa")), picture=255 - job().picture)
     with painter_of(shelf_of, id) as (painter, pipeline, _):
         before = painter.paint(job(), lambda *a, **k: None, CancelToken())
         network = pipeline.text_encoder if part == "text_encoder" else getattr(pipeline.vae, part)
@@ -149,7 +159,7 @@ def test_cancelling_ends_within_the_words_the_encoder_and_the_decoder(
             network.register_forward_hook(lambda *_: ended.append(part)),
         ]
         with pytest.raises(Cancelled):
-            painter.paint(job(), lambda *a, **k: None, cancel)
+            painter.paint(other, lambda *a, **k: None, cancel)
         assert not ended
         # An offloaded part that was at work goes back.
         assert freed == [id]
