@@ -61,6 +61,7 @@ class Outlook(QObject):
         self._asked: object = None
         self._planned: tuple[object, edit.EditPlan] | None = None
         self._edge_of: object = None
+        self._ids: tuple[str, ...] = ()
         self.crop: Rect | None = None
         self.frame = CropFrame(window.canvas)
         self._due = QTimer(self, singleShot=True, interval=_DELAY_MS)
@@ -85,6 +86,10 @@ class Outlook(QObject):
     def busy(self) -> bool:
         """Whether something is being found out, or is about to be."""
         return self._asking.busy or self._due.isActive()
+
+    def crop_for(self, mask_ids: tuple[str, ...]) -> Rect | None:
+        """Where the engine is to look for an edit of these masks."""
+        return self.crop if mask_ids == self._ids else None
 
     def choose_crop(self, crop: Rect) -> None:
         """Let the engine look here."""
@@ -134,6 +139,9 @@ class Outlook(QObject):
         if document is None or ids is None:
             self._forget()
             return
+        if ids != self._ids:
+            # The crop was chosen for another thing.
+            self._ids, self.crop = ids, None
         self._show_usual_edge(kind, engine)
         if engine.name in self._quiet:
             self._forget()

@@ -192,6 +192,14 @@ def test_a_mask_that_grows_out_of_the_crop_ends_it(scene: Scene):
     scene.wait(lambda: scene.window.outlook.crop is None)
 
 
+def test_the_crop_is_for_one_thing_only(scene: Scene):
+    scene.window.outlook.choose_crop(Rect(0, 0, 90, 60))
+    scene.known()
+    other = mask_ops.add_mask(scene.document, scene.provider.asked[0].mask, label="other")
+    scene.document.set_current(masks=(other,))
+    scene.wait(lambda: scene.window.outlook.crop is None)
+
+
 def test_the_edge_shows_while_it_is_moved_and_reaches_the_engine(scene: Scene, qtbot: QtBot):
     menu, canvas = scene.menu, scene.window.canvas
     assert (menu.grow.value, menu.feather.value) == (5, 8)

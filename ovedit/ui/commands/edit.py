@@ -121,6 +121,7 @@ def masks_to_edit(c: Context) -> tuple[str, ...]:
 def apply_edit(c: Context, wish: EditWish) -> None:
     """Remove, replace or restyle what `masks_to_edit` names."""
     ids = masks_to_edit(c)
+    crop = c.window.outlook.crop_for(ids)
     if wish.with_shadow:
         ids = c.window.shadow_offer.with_shadow(ids)
     c.window.assistant.edit(
@@ -132,7 +133,7 @@ def apply_edit(c: Context, wish: EditWish) -> None:
         wish.negative_prompt,
         grow=wish.grow,
         feather=wish.feather,
-        crop=c.window.outlook.crop,
+        crop=crop,
         options=wish.options,
     )
 
