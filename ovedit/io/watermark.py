@@ -138,7 +138,7 @@ def _spectrum(pixels: Array) -> Floats:
     blocks = luminance.astype(np.float32).reshape(height, _BLOCK, width, _BLOCK)
     spectrum = _basis() @ blocks.transpose(0, 2, 1, 3) @ _basis().T
     values = np.stack([spectrum[..., v, u] for v, u in _FREQUENCIES], axis=-1)
-    return np.clip(values, -_LIMIT, _LIMIT)
+    return np.clip(values, -_LIMIT, _LIMIT).astype(np.float32, copy=False)
 
 
 def _score(likeness: float, power: float) -> float:
@@ -179,4 +179,4 @@ def _tile() -> Floats:
         spectrum[..., v, u] = _AMPLITUDE * _signs()[..., index]
     blocks = _basis().T @ spectrum @ _basis()
     side = _TILE_BLOCKS * _BLOCK
-    return np.ascontiguousarray(blocks.transpose(0, 2, 1, 3).reshape(side, side))
+    return np.ascontiguousarray(blocks.transpose(0, 2, 1, 3).reshape(side, side), np.float32)
