@@ -1,4 +1,10 @@
-"""Dense prediction with CLIP ViT-B/16 of random weights: what windows, formats and methods cost."""
+"""Dense prediction with CLIP ViT-B/16 of random weights: what windows, formats and methods cost.
+
+    python tests/benchmarks/bench_dense.py [--device NAME] [--runs N] [--methods] [--quick]
+
+With --quick the picture is a square of four windows, and everything is timed once: what many
+windows gain by being taken together shows less.
+"""
 
 from __future__ import annotations
 
@@ -33,15 +39,16 @@ LABELS = 20
 
 def main() -> None:
     """Measure and print one table."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--device", default="auto", help="auto, cuda, mps, xpu or cpu")
     parser.add_argument("--runs", type=int, default=3, help="the best of so many counts")
     parser.add_argument("--methods", action="store_true", help="those of one model, each")
+    parser.add_argument("--quick", action="store_true")
     options = parser.parse_args()
     device = choose_device(options.device)
     threads = set_threads()
     print(f"{platform.platform()}, {device.title}, {threads} threads, torch {torch.__version__}")
-    bench = Bench(device.name, options.runs)
+    bench = Bench(device.name, 1 if options.quick else options.runs, square=options.quick)
     bench.batches()
     bench.halves()
     bench.whole()
@@ -53,12 +60,13 @@ def main() -> None:
 class Bench:
     """A model, a picture, and the lines of the table."""
 
-    def __init__(self, device: str, runs: int) -> None:
+    def __init__(self, device: str, runs: int, *, square: bool = False) -> None:
         self.device, self.runs = device, runs
         self.clip = random_clip(device)
         rng = np.random.default_rng(0)
-        # Coarse colours under noise: a picture of 3:2 in which places differ.
-        coarse = rng.integers(0, 256, (16, 24, 3)).repeat(48, 0).repeat(48, 1)
+        # Coarse colours under noise: a picture of 3:2, or a square, in which places differ.
+        across = 16 if square else 24
+        coarse = rng.integers(0, 256, (16, across, 3)).repeat(48, 0).repeat(48, 1)
         noise = rng.integers(-20, 20, coarse.shape)
         self.image = np.clip(coarse + noise, 0, 255).astype(np.uint8)
         plan = plan_windows(self.image.shape[1], self.image.shape[0], 16, SCLIP)

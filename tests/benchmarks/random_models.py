@@ -2,13 +2,16 @@
 
 They take as long and as much memory as trained ones, and mean nothing. The weights are those that
 the publishers' own classes begin with, bent so that the work goes on as with trained ones: to CLIP
-words and places differ, SAM 2's masks lie around what it was asked at, and it trusts them.
+words and places differ, SAM 2's masks lie around what it was asked at, and it trusts them. Stable
+Diffusion 2 is written as halves, like its publisher's files; `SMALL` stands for one with a network
+a twentieth of the size.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +27,9 @@ CLIPS = {
     "clip-vit-b16-metaclip": "ViT-B-16-quickgelu",
 }
 SAMS = {"sam2-tiny": "t", "sam2-small": "s", "sam2-base-plus": "b+", "sam2-large": "l"}
+DIFFUSION = "sd2-inpainting"
+SMALL = "small-inpainting"
+PREVIEW = "taesd"
 _TRUST = 3.0
 """What SAM 2 thinks of each of its masks, before the sigmoid: IoUs of .95."""
 _WORDS = ("dog", "wooden bench", "sky", "remote control", "tree", "old car", "a", "wall of bricks")
@@ -32,6 +38,8 @@ _WORDS = ("dog", "wooden bench", "sky", "remote control", "tree", "old car", "a"
 def shelf_of(ids: Iterable[str], folder: Path) -> Shelf:
     """The models of these ids in folders there; those that are there already are taken."""
     known: dict[str, Model] = {model.id: model for model in load_catalogue().models}
+    known[SMALL] = replace(known[DIFFUSION], id=SMALL, title="Small inpainting")
+    known[PREVIEW] = replace(known[PREVIEW], base=(*known[PREVIEW].base, SMALL))
     for id in ids:
         if not (folder / id).exists():
             torch.manual_seed(0)
@@ -56,12 +64,80 @@ def _write(id: str, folder: Path, model: Model) -> None:
 
         (file,) = model.files
         torch.save({"model": built(_CONFIGS[file.path]).state_dict()}, folder / file.path)
+    elif id in (DIFFUSION, SMALL):
+        _stable_diffusion(small=id == SMALL).save_pretrained(folder, variant="fp16")
+    elif id == PREVIEW:
+        import diffusers
+
+        diffusers.AutoencoderTiny().save_pretrained(folder)
     else:
         import transformers
 
         # DINO ViT-B, whose id ends with the side of its patches.
         config = transformers.ViTConfig(patch_size=int(id.rpartition("-b")[2]))
         transformers.ViTModel(config, add_pooling_layer=False).save_pretrained(folder)
+
+
+def _stable_diffusion(*, small: bool) -> Any:
+    """Stable Diffusion 2 inpainting, as its publisher configures it."""
+    import diffusers
+    import transformers
+
+    widths = (64, 128, 256, 256) if small else (320, 640, 1280, 1280)
+    unet = diffusers.UNet2DConditionModel(
+        sample_size=64,
+        in_channels=9,
+        block_out_channels=widths,
+        attention_head_dim=tuple(width // 64 for width in widths),  # pyright: ignore
+        cross_attention_dim=1024,
+        use_linear_projection=True,
+    ).half()
+    sides = (128, 256, 512, 512)
+    vae = diffusers.AutoencoderKL(
+        block_out_channels=sides,
+        down_block_types=("DownEncoderBlock2D",) * 4,
+        up_block_types=("UpDecoderBlock2D",) * 4,
+        layers_per_block=2,
+        sample_size=512,
+    ).half()
+    config = transformers.CLIPTextConfig(
+        hidden_size=1024,
+        intermediate_size=4096,
+        num_hidden_layers=23,
+        num_attention_heads=16,
+        hidden_act="gelu",
+    )
+    return diffusers.StableDiffusionInpaintPipeline(
+        vae=vae,
+        text_encoder=transformers.CLIPTextModel(config).half(),
+        tokenizer=_tokenizer(),
+        unet=unet,
+        scheduler=diffusers.DDIMScheduler(
+            beta_schedule="scaled_linear",
+            beta_start=0.00085,
+            beta_end=0.012,
+            clip_sample=False,
+            set_alpha_to_one=False,
+            steps_offset=1,
+        ),
+        safety_checker=None,
+        feature_extractor=None,  # pyright: ignore[reportArgumentType]
+        requires_safety_checker=False,
+    )
+
+
+def _tokenizer() -> Any:
+    """CLIP's, out of open_clip."""
+    import open_clip
+    import transformers
+
+    known = open_clip.SimpleTokenizer()
+    # The last two begin and end a text; they have other names there.
+    words = [*list(known.encoder)[:-2], "<|startoftext|>", "<|endoftext|>"]
+    vocabulary = {word: number for number, word in enumerate(words)}
+    return transformers.CLIPTokenizer(
+        vocab=vocabulary, merges=list(known.bpe_ranks), pad_token="!", model_max_length=77
+    )
 
 
 @torch.no_grad()
