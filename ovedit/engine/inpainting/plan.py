@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ovedit.engine.inpainting.area import ModelShape, WorkArea, work_areas
-from ovedit.engine.inpainting.choice import Choice, able, choose, missing_adapter
+from ovedit.engine.inpainting.choice import Choice, choose, missing_adapter
 from ovedit.engine.inpainting.families import (
     INSTRUCTION,
     Recipe,
@@ -156,9 +156,8 @@ def _short(text: str) -> str:
 
 
 def _strength(kind: EditKind, choice: Choice, settings: InpaintingSettings) -> float:
-    assert choice.model is not None
     if kind is EditKind.RESTYLE:
         return settings.strength
-    if kind is EditKind.REPLACE or able(choice.model, kind) or choice.eraser == NONE:
-        return 1.0
-    return settings.removal_strength
+    # What was filled in before is worth keeping.
+    filled = kind is EditKind.REMOVE and choice.eraser != NONE
+    return settings.removal_strength if filled else 1.0

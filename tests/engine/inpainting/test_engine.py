@@ -244,6 +244,21 @@ def test_clip_looks_at_removals_where_it_is_here(engine_of: EngineOf) -> None:
     assert not differ(result, edit(engine, request(REMOVE, options=options)))
 
 
+def test_an_eraser_that_makes_the_same_of_every_seed_is_asked_once(
+    engine_of: EngineOf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[Any] = []
+
+    def judge(self: Guard, before: Any, after: Any, *_: Any, **__: Any) -> Verdict:
+        seen.append(after)
+        return Verdict(True, 0.9, 0.8, "It is back.")
+
+    monkeypatch.setattr(Guard, "judge", judge)
+    result = edit(engine_of("sd15", "lama"), request(REMOVE, options={"tries": "4"}))
+    assert len(seen) == 1
+    assert "It is back." in result.notes
+
+
 def test_a_guard_that_fails_is_said_and_what_was_painted_stays(
     engine_of: EngineOf, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -365,6 +380,8 @@ def test_a_models_own_safety_checker_refuses(tmp_path: Path) -> None:
     with pytest.raises(CannotDoError, match="The safety checker of Tiny own refused"):
         edit(engine, request())
     assert np.ptp(edit(engine, request(options={"safety": "no"})).pixels[..., :3]) > 0
+    with pytest.raises(CannotDoError, match="The safety checker of Tiny own refused"):
+        edit(engine, request())
 
 
 def test_a_model_without_inpainting_channels_paints_too(tmp_path: Path) -> None:

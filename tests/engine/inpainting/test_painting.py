@@ -15,6 +15,7 @@ from ovedit.engine.inpainting.pipelines import DiffusionPainter
 from ovedit.engine.inpainting.prefill import FillPainter
 from ovedit.engine.inpainting.values import PaintJob
 from ovedit.engine.requests import EditKind
+from ovedit.geometry import Rect
 from tests.engine.inpainting.conftest import edit, photo, request
 
 EngineOf = Callable[..., DiffusionEngine]
@@ -94,6 +95,25 @@ def test_each_way_of_matching_can_be_switched_off(
     (settings,) = seen.settings
     on = {"colour", "seam", "detail", "grain"} - {field}
     assert settings == PasteSettings(**{name: name in on for name in vars(AS_IT_IS)})
+
+
+def test_what_was_painted_lies_where_it_was_seen(
+    engine_of: EngineOf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(DiffusionPainter, "paint", lambda self, job, watch, cancel: job.picture)
+    image, mask = photo(64, 64), np.zeros((64, 64), np.uint8)
+    mask[20:41, 12:30] = 255
+    off = {key: "no" for key in ("colour_match", "poisson", "sharpness_match", "grain")}
+    result = edit(engine_of("sd15"), request(image=image, mask=mask, options=off))
+    assert result.rect == Rect(12, 20, 18, 21)
+    assert np.array_equal(result.pixels, image[result.rect.slices])
+
+
+def test_every_region_has_a_seed_of_its_own(engine_of: EngineOf, seen: Seen) -> None:
+    mask = np.zeros((300, 900), np.uint8)
+    mask[20:60, 20:60] = mask[200:240, 800:850] = 255
+    edit(engine_of("sd15"), request(image=photo(300, 900), mask=mask, seed=2**31 - 1))
+    assert [job.seed for job in seen.jobs] == [2**31 - 1, 0]
 
 
 def test_a_removal_begins_with_what_was_filled_in_and_not_with_the_thing(
