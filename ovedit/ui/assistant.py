@@ -262,7 +262,7 @@ class Assistant(QObject):
             if vary and variations > 1:
                 self._offer(document, title, variations, plans)
             else:
-                self._submit(document, [title], lambda s: [self._new_pixels(document, plans(s)[0])])
+                self._submit(document, [title], lambda s: [self._new_pixels(plans(s)[0])])
 
         self._errands.attempt(ask)
 
@@ -351,20 +351,37 @@ class Assistant(QObject):
             slot.job = job
 
     def _new_layer(self, document: Document, plan: edit.EditPlan) -> Question:
-        def apply(result: object) -> None:
-            assert isinstance(result, EditResult)
-            layer_id = edit.apply_edit(document, plan, result)
+        def landed(layer_id: str, result: EditResult) -> None:
             # The masks used are hidden now: a brush must not go on working on them unseen.
             document.set_current(masks=())
             self._edited(layer_id, result)
 
-        return Question(plan.request, apply, plan.engine)
+        return self._question(
+            plan, lambda copy, result: edit.apply_edit(copy, plan, result), landed
+        )
 
-    def _new_pixels(self, document: Document, plan: edit.EditPlan) -> Question:
+    def _new_pixels(self, plan: edit.EditPlan) -> Question:
+        def work(copy: Document, result: EditResult) -> str:
+            edit.replace_edit(copy, plan.layer_id, plan, result)
+            return plan.layer_id
+
+        return self._question(plan, work, self._edited)
+
+    def _question(
+        self,
+        plan: edit.EditPlan,
+        work: Callable[[Document, EditResult], str],
+        landed: Callable[[str, EditResult], None],
+    ) -> Question:
+        """Ask for an edit. A large one takes a while to become a layer: `work` has a copy."""
+
         def apply(result: object) -> None:
             assert isinstance(result, EditResult)
-            edit.replace_edit(document, plan.layer_id, plan, result)
-            self._edited(plan.layer_id, result)
+            self._errands.change(
+                edit.step_name(plan.request),
+                lambda copy: work(copy, result),
+                lambda layer_id: landed(layer_id, result),
+            )
 
         return Question(plan.request, apply, plan.engine)
 
