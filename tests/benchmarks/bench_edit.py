@@ -354,6 +354,24 @@ class Bench:
                 taken = statistics.median(times)
                 text = f"{taken:.4f} s, {taken / self._step:.2%} of a step"
                 row(f"a preview, {name}", text, PREVIEW_BUDGET)
+                share = shown_in(taken, self._step)
+                row(f"previews of {STEPS} steps, {name}, computed", f"{share:.2%}", PREVIEW_BUDGET)
+
+
+def shown_in(preview: float, step: float) -> float:
+    """The share of `STEPS` steps that previews take: they are made when there is time for one."""
+    from ovedit.engine.inpainting.preview import Glimpses
+
+    now = [0.0]
+
+    def decode(_: object) -> Any:
+        now[0] += preview
+
+    glimpses = Glimpses(decode, lambda: now[0])
+    for _ in range(STEPS):
+        now[0] += step
+        glimpses.look(now)  # pyright: ignore[reportArgumentType]
+    return now[0] / (STEPS * step) - 1
 
 
 def forecast(megapixels: float) -> None:

@@ -19,7 +19,7 @@ from ovedit.engine.inpainting.families import LatentColours
 from ovedit.engine.inpainting.values import Picture
 
 SHARE = 0.05
-"""Of the time so far, what previews may have taken before another one is made."""
+"""Of the time that painting took so far, what previews may take together."""
 
 
 class Decoder(Protocol):
@@ -61,21 +61,23 @@ class TinyDecoder:
 
 
 class Glimpses:
-    """Makes a preview whenever those before took little enough of the time."""
+    """Makes the first preview, and others while all together take little enough of the time."""
 
     def __init__(self, decode: Decoder, clock: Callable[[], float] = time.perf_counter) -> None:
         """decode: what makes them. clock: seconds; it starts now."""
         self._decode, self._clock = decode, clock
         self._began = clock()
-        self._spent = 0.0
+        self._spent = self._last = 0.0
 
     def look(self, latents: torch.Tensor | None) -> Picture | None:
         """The picture of these latents, or None where it would take too large a share of time."""
         now = self._clock()
-        if latents is None or self._spent > SHARE * (now - self._began):
+        painting = now - self._began - self._spent
+        if latents is None or self._spent + self._last > SHARE * painting:
             return None
         picture = self._decode(latents)
-        self._spent += self._clock() - now
+        self._last = self._clock() - now
+        self._spent += self._last
         return picture
 
 
