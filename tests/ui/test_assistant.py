@@ -304,6 +304,7 @@ def test_what_was_undone_meanwhile_is_not_dropped_by_an_answer(scene: Scene):
     assert not any(isinstance(layer, EditLayer) for layer in document.layers)
     assert "undone" in scene.window.prompt.message
     scene.window.prompt.message_action.emit("add-held")
+    scene.idle()
     assert any(isinstance(layer, EditLayer) for layer in document.layers)
     assert not document.can_redo
 
