@@ -5,15 +5,15 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import Any
 
-import diffusers
 import pytest
+from diffusers.schedulers.scheduling_pndm import PNDMScheduler
 
 from ovedit.engine.inpainting.schedulers import Schedulers
 
 
 def published() -> Any:
     """A pipeline with the scheduler that Stable Diffusion comes with."""
-    own = diffusers.PNDMScheduler(
+    own = PNDMScheduler(
         beta_start=0.00085,
         beta_end=0.012,
         beta_schedule="scaled_linear",
