@@ -61,7 +61,7 @@ def main() -> None:
     if FORECAST in sys.argv:
         forecast_alone(float(sys.argv[-1]))
         return
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--small", action="store_true")
     parser.add_argument("--steps", type=int, default=0, help="that are run; 5, or 2 with --quick")
@@ -179,7 +179,9 @@ class Bench:
     """The engine with its models, over one scene."""
 
     def __init__(self, folder: Path, arguments: argparse.Namespace, scene: Scene) -> None:
-        import diffusers
+        from diffusers.pipelines.stable_diffusion import (
+            pipeline_stable_diffusion_inpaint as inpaint,
+        )
 
         from ovedit.engine.inpainting.engine import DiffusionEngine
         from ovedit.engine.models.runtime.runtime import ModelRuntime
@@ -193,7 +195,7 @@ class Bench:
             shelf_of([self._id, PREVIEW], folder), device=arguments.device, budget=2**40
         )
         self._engine = DiffusionEngine(self._runtime)
-        self._kind = diffusers.StableDiffusionInpaintPipeline
+        self._kind: Any = inpaint.StableDiffusionInpaintPipeline
         with self._runtime.use(self._id) as pipeline:
             weights = sum(p.numel() for p in _parameters(pipeline))
         row(f"parameters of {self._id}, threads", f"{weights:,}, {_threads()}")
@@ -262,7 +264,9 @@ class Bench:
             self._kind.__call__ = plain
 
     def _kind_output(self, images: list[Any]) -> Any:
-        from diffusers.pipelines.stable_diffusion import StableDiffusionPipelineOutput
+        from diffusers.pipelines.stable_diffusion.pipeline_output import (
+            StableDiffusionPipelineOutput,
+        )
 
         return StableDiffusionPipelineOutput(images, None)  # pyright: ignore[reportArgumentType]
 
@@ -362,15 +366,16 @@ def shown_in(preview: float, step: float) -> float:
     """The share of `STEPS` steps that previews take: they are made when there is time for one."""
     from ovedit.engine.inpainting.preview import Glimpses
 
-    now = [0.0]
+    now: list[float] = [0.0]
+    latents: Any = now
 
-    def decode(_: object) -> Any:
+    def decode(latents: Any) -> Any:
         now[0] += preview
 
     glimpses = Glimpses(decode, lambda: now[0])
     for _ in range(STEPS):
         now[0] += step
-        glimpses.look(now)  # pyright: ignore[reportArgumentType]
+        glimpses.look(latents)
     return now[0] / (STEPS * step) - 1
 
 

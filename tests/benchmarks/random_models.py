@@ -9,6 +9,7 @@ a twentieth of the size.
 
 from __future__ import annotations
 
+import importlib
 import json
 from collections.abc import Iterable
 from dataclasses import replace
@@ -67,9 +68,9 @@ def _write(id: str, folder: Path, model: Model) -> None:
     elif id in (DIFFUSION, SMALL):
         _stable_diffusion(small=id == SMALL).save_pretrained(folder, variant="fp16")
     elif id == PREVIEW:
-        import diffusers
+        from diffusers.models.autoencoders.autoencoder_tiny import AutoencoderTiny
 
-        diffusers.AutoencoderTiny().save_pretrained(folder)
+        AutoencoderTiny().save_pretrained(folder)
     else:
         import transformers
 
@@ -80,15 +81,16 @@ def _write(id: str, folder: Path, model: Model) -> None:
 
 def _stable_diffusion(*, small: bool) -> Any:
     """Stable Diffusion 2 inpainting, as its publisher configures it."""
-    import diffusers
     import transformers
 
+    # Their annotations name fewer classes than they take.
+    diffusers: Any = importlib.import_module("diffusers")
     widths = (64, 128, 256, 256) if small else (320, 640, 1280, 1280)
     unet = diffusers.UNet2DConditionModel(
         sample_size=64,
         in_channels=9,
         block_out_channels=widths,
-        attention_head_dim=tuple(width // 64 for width in widths),  # pyright: ignore
+        attention_head_dim=tuple(width // 64 for width in widths),
         cross_attention_dim=1024,
         use_linear_projection=True,
     ).half()
@@ -121,7 +123,7 @@ def _stable_diffusion(*, small: bool) -> Any:
             steps_offset=1,
         ),
         safety_checker=None,
-        feature_extractor=None,  # pyright: ignore[reportArgumentType]
+        feature_extractor=None,
         requires_safety_checker=False,
     )
 
@@ -135,8 +137,9 @@ def _tokenizer() -> Any:
     # The last two begin and end a text; they have other names there.
     words = [*list(known.encoder)[:-2], "<|startoftext|>", "<|endoftext|>"]
     vocabulary = {word: number for number, word in enumerate(words)}
+    merges: Any = list(known.bpe_ranks)
     return transformers.CLIPTokenizer(
-        vocab=vocabulary, merges=list(known.bpe_ranks), pad_token="!", model_max_length=77
+        vocab=vocabulary, merges=merges, pad_token="!", model_max_length=77
     )
 
 

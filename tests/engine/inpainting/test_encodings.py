@@ -122,10 +122,12 @@ def test_what_failed_is_tried_again_and_a_pipeline_that_is_gone_keeps_nothing() 
     encodings, pipeline = Encodings(), Pipeline()
     with pytest.raises(RuntimeError), encodings.kept(pipeline):
         pipeline.encode_prompt("a")
-    for _ in range(2):
-        with encodings.kept(pipeline):
-            pipeline.encode_prompt("a")
-            made = weakref.ref(pipeline.vae.encode(torch.ones(3)))
+    with encodings.kept(pipeline):
+        pipeline.encode_prompt("a")
+        made = weakref.ref(pipeline.vae.encode(torch.ones(3)))
+    with encodings.kept(pipeline):
+        pipeline.encode_prompt("a")
+        assert pipeline.vae.encode(torch.ones(3)) is made()
     assert pipeline.asked == 2
     pipeline.encode_prompt("a")
     assert pipeline.asked == 3
