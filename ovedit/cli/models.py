@@ -77,8 +77,12 @@ def add_models(commands: argparse._SubParsersAction) -> None:
     verify.add_argument("--quiet", "-q", action="store_true", help="no progress")
     path = verb("path", "print the folder of a model that is here")
     path.add_argument("id", metavar="ID", help="see ovedit models list")
-    add = verb("add", "use a model in a folder of your own, where it lies")
-    add.add_argument("folder", metavar="FOLDER", help="copied by hand, or from the hub's cache")
+    add = verb("add", "use a model in a folder or file of your own, where it lies")
+    add.add_argument(
+        "folder",
+        metavar="FOLDER|FILE",
+        help="copied by hand, or from the hub's cache; a checkpoint as one .safetensors",
+    )
     add.add_argument("--as", dest="id", default="", metavar="ID", help="which model it is")
 
 

@@ -19,11 +19,13 @@ from safetensors.numpy import save_file
 
 from ovedit.cli import main
 from ovedit.document import Document, EditLayer
+from ovedit.engine.models import checkpoints
 from ovedit.engine.models.runtime import devices
 from ovedit.engine.protocols import EngineProvider
 from ovedit.engine.registry import default_registry, default_runtime
 from ovedit.io.documents import open_document
 from ovedit.settings import Settings
+from tests.engine.models.runtime import single_files
 from tests.engine.models.runtime.conftest import Built, _small_heap, built  # noqa: F401
 
 torch.set_num_threads(1)
@@ -258,30 +260,65 @@ def test_a_full_disk_leaves_the_old_file_whole(
     assert out.read_bytes() == kept
 
 
+@pytest.mark.parametrize(("kind", "channels"), [("sd15", 9), ("sd15", 4), ("sd2", 9), ("sdxl", 9)])
+def test_a_checkpoint_in_one_file_is_used_where_it_lies(
+    kind: str,
+    channels: int,
+    edit: Run,
+    photo: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    folder = tmp_path_factory.mktemp("checkpoints")
+    shelf = single_files.configurations(folder / "configurations")
+    monkeypatch.setattr(checkpoints, "configuration", lambda name: shelf / name)
+    name = f"{kind} of {channels}"
+    path, id = folder / f"{name}.safetensors", name.replace(" ", "-")
+    torch.manual_seed(0)
+    single_files.save(path, single_files.networks(shelf / kind, channels))
+
+    assert edit("replace", path, "--json") == 0, capsys.readouterr().err
+    said, told = capsys.readouterr()
+    assert f"is in your catalogue now, as {id}." in told
+    assert json.loads(said)["models"][-1] == id
+    _, after = opened(photo.parent / "out.ora").layers
+    assert isinstance(after, EditLayer) and after.recipe is not None
+    assert after.recipe.options["model"] == id, "the layer can run again"
+    assert edit("remove", path) == 0 and edit("restyle", id) == 0
+    assert "catalogue" not in capsys.readouterr().err, "it is known by now"
+
+    moved = tmp_path_factory.mktemp("moved") / path.name
+    path.rename(moved)
+    assert main(["models", "add", str(moved)]) == 0
+    assert capsys.readouterr().out.startswith(f"{id}: {name}, used from {moved.parent}")
+
+
 def test_what_is_no_model_is_said_with_what_would_be(
     edit: Run, photo: Path, tmp_path_factory: pytest.TempPathFactory, capsys
 ) -> None:
     folder = tmp_path_factory.mktemp("files")
-    first = "model.diffusion_model.input_blocks.0.0.weight"
-    words = "model.diffusion_model.input_blocks.1.1.transformer_blocks.0.attn2.to_k.weight"
 
-    def checkpoint(name: str, channels: int, size: int, *more: str) -> str:
-        tensors = {first: np.zeros((2, channels, 3, 3)), words: np.zeros((2, size))}
+    def checkpoint(name: str, channels: int, width: int, *more: str) -> str:
+        start = "model.diffusion_model.input_blocks"
+        tensors: dict[str, NDArray[np.float64]] = {
+            f"{start}.{number}.0.weight": np.zeros(1) for number in range(12)
+        }
+        tensors[f"{start}.0.0.weight"] = np.zeros((320, channels, 3, 3))
+        tensors[f"{start}.1.1.transformer_blocks.0.attn2.to_k.weight"] = np.zeros((2, width))
         tensors |= {each: np.zeros(1) for each in more}
         save_file(tensors, folder / name)
         return str(folder / name)
 
+    flux = "model.diffusion_model.double_blocks.0.img_attn.qkv.weight"
     for given, code, told in (
         (str(folder / "none"), 1, "cannot be read"),
         (str(folder), 1, "holds no model"),
         ("sd15-inpaintin", 1, "Did you mean sd15-inpainting"),
-        (checkpoint("a.safetensors", 9, 768), 1, "Stable Diffusion 1.5 in one file"),
-        (checkpoint("b.safetensors", 4, 1024), 1, "Stable Diffusion 2 without the channels"),
-        (
-            checkpoint("c.safetensors", 9, 2048, "conditioner.embedders.1.model.ln_final.weight"),
-            1,
-            "diffusers.StableDiffusionXLInpaintPipeline.from_single_file",
-        ),
+        (checkpoint("a.safetensors", 9, 768), 1, "Stable Diffusion 1.5 without its VAE"),
+        (checkpoint("b.safetensors", 9, 1024), 1, "Stable Diffusion 2 without its VAE"),
+        (checkpoint("c.safetensors", 9, 555), 1, "no checkpoint of a kind that is known"),
+        (checkpoint("d.safetensors", 9, 2, flux), 1, "diffusers.FluxFillPipeline.from_single_file"),
     ):
         failed(edit, photo, code, "replace", given)
         assert told in capsys.readouterr().err

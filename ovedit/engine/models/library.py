@@ -140,22 +140,23 @@ class LocalLibrary:
         return check_files(model, state.folder, listener, cancel)
 
     def add(self, folder: Path, id: str = "") -> Model:
-        """Use the model in this folder, where it lies, and remember it.
+        """Use the model in this folder or file, where it lies, and remember it.
 
         id: the catalogue's entry that it is, or empty to find out. The folder may be a snapshot or
         a local folder of the hub's client, or its whole cache. A folder of no model that we know
-        but of a kind that we load becomes an entry of its own. Raises `ModelError` where the folder
-        holds no model, several, or not all files of the one named.
+        but of a kind that we load becomes an entry of its own, and so does a checkpoint in one
+        file. Raises `ModelError` where the folder holds no model, several, or not all files of the
+        one named, and for a file that cannot be loaded.
         """
         return self._add(folder, id)[0]
 
     def _add(self, folder: Path, id: str = "") -> tuple[Model, bool]:
         """Do `add`, and say whether the folder was not remembered before."""
-        from ovedit.engine.models import checkpoints, recognise
+        from ovedit.engine.models import recognise
 
         folder = folder.expanduser().absolute()
         if folder.is_file():
-            raise checkpoints.refusal(folder)
+            return self._add_file(folder, id)
         places = recognise.places_in(folder)
         with self._changing:
             catalogue = self._catalogue()
@@ -169,6 +170,30 @@ class LocalLibrary:
                 folders = {model.id: [place, *known]}
                 save_own(self._own_path(), models=new, folders=folders)
         return self.model(model.id), place not in known
+
+    def _add_file(self, path: Path, id: str) -> tuple[Model, bool]:
+        """Do `_add` for a checkpoint; one of the person's whose file was moved is found again."""
+        from ovedit.engine.models import recognise
+
+        if id:
+            raise ModelError(
+                f"{path} is one file; the models of the catalogue are folders.",
+                "Add it without --as.",
+            )
+        with self._changing:
+            catalogue = self._catalogue()
+            entry = recognise.checkpoint_entry(path, catalogue.models)
+            alike = [
+                model
+                for model in self._sought(catalogue, [path.parent])
+                if model.own and model.files == entry.files and model.loader == entry.loader
+            ]
+            model = alike[0] if alike else entry
+            known = catalogue.folders.get(model.id, ())
+            if path.parent not in known:
+                folders = {model.id: [path.parent, *known]}
+                save_own(self._own_path(), models=[] if alike else [entry], folders=folders)
+        return self.model(model.id), path.parent not in known
 
     def resolve(self, name: str) -> tuple[Model, bool]:
         """The model that a person names, and whether it was added for that.

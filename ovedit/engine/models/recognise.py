@@ -1,16 +1,16 @@
-"""Which model a folder holds, by names, sizes and the headers of its files."""
+"""Which model a folder or file holds, by names, sizes and the headers of its files."""
 
 from __future__ import annotations
 
 import json
 import math
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from ovedit.engine.library import Licence, Model, ModelFile, Task
-from ovedit.engine.models import store
+from ovedit.engine.models import checkpoints, store
 from ovedit.engine.models.graphs import side_of_eraser
 from ovedit.engine.models.loader_names import is_loader
 from ovedit.engine.models.verify import tensors_of, well_formed
@@ -172,6 +172,27 @@ def own_entry(place: Path, models: Sequence[Model]) -> Model | None:
     )
 
 
+def checkpoint_entry(path: Path, models: Sequence[Model]) -> Model:
+    """An entry for a checkpoint in one file; raises `ModelError`, see `checkpoints.examine`."""
+    checkpoint = checkpoints.examine(path)
+    parameters, memory = _needed(checkpoint.tensors.values())
+    return Model(
+        id=_free_id(path.stem, {model.id for model in models}),
+        title=path.stem,
+        task=Task.INPAINT,
+        loader=f"diffusers.{checkpoint.pipeline}",
+        repository="",
+        revision="",
+        files=(ModelFile(path.name, path.stat().st_size),),
+        licence=Licence("not stated", ""),
+        parameters=parameters,
+        memory=memory,
+        native_sizes=(checkpoint.side,),
+        capabilities=frozenset({"text", "negative-prompt", "replace"}),
+        own=True,
+    )
+
+
 def _eraser(place: Path, models: Sequence[Model]) -> Model | None:
     """An entry for a folder with one ONNX graph in it, which is an eraser or refused."""
     graphs = sorted(place.glob(f"*{_GRAPH}"))
@@ -237,13 +258,18 @@ def _files(place: Path, kinds: Sequence[str] = _KINDS) -> Iterator[ModelFile]:
 
 
 def _counted(weights: Iterable[Path]) -> tuple[int, dict[str, int]]:
-    """How many numbers the weights hold, and the bytes that they take by dtype."""
+    """As `_needed`, of files."""
     try:
         tensors = [tensor for path in weights for tensor in tensors_of(path)]
     except OSError as e:
         raise ModelError(f"The weights cannot be read: {e}.", "Check their permissions.") from e
     except ValueError as e:
         raise ModelError(str(e), "Copy the folder again from where it came.") from e
+    return _needed(tensors)
+
+
+def _needed(tensors: Collection[tuple[str, tuple[int, ...]]]) -> tuple[int, dict[str, int]]:
+    """How many numbers the weights hold, and the bytes that they take by dtype."""
     count = sum(math.prod(shape) for _, shape in tensors)
     kept = {_DTYPES[kind] for kind, _ in tensors if kind in _DTYPES} or {"float32"}
     return count, {dtype: count * _BYTES[dtype] for dtype in sorted({*kept, "float32"})}

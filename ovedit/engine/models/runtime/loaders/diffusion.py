@@ -17,6 +17,7 @@ from torch import nn
 
 from ovedit.engine.library import Model
 from ovedit.engine.models.runtime.devices import torch_dtype
+from ovedit.engine.models.runtime.loaders import single_file
 from ovedit.engine.models.runtime.loaders.transformer import has_safetensors, pretrained
 from ovedit.engine.models.runtime.loading import Loaded, Offload, Placement
 from ovedit.engine.models.runtime.memory import size_of
@@ -59,6 +60,11 @@ def load(
     name = model.loader.partition(".")[2]
     kind = getattr(diffusers, name, None)
     if isinstance(kind, type) and issubclass(kind, DiffusionPipeline):
+        if single_file.is_one(model):
+            files = weight_files(model, folder)
+            ReadAhead(model, files, progress, cancel).read(files)
+            pipeline = single_file.pipeline_of(model, kind, files[0], placement.dtype, cancel)
+            return _placed(pipeline, placement)
         sources = (model, folder), *beside
         return _load_pipeline(model, kind, sources, placement, progress, cancel)
     if isinstance(kind, type) and issubclass(kind, ModelMixin):
@@ -115,13 +121,21 @@ def _load_pipeline(
         parts["requires_safety_checker"] = False
     # Takes the parts as they are, and the pipeline's own settings out of model_index.json.
     pipeline = kind.from_pretrained(root, use_safetensors=True, **_OFFLINE, **parts)
+    return _placed(pipeline, placement)
+
+
+def _placed(pipeline: Any, placement: Placement) -> Loaded:
+    """A pipeline whose parts are on the CPU, or already where they belong."""
     pipeline.set_progress_bar_config(disable=True)
     if hasattr(pipeline, "watermark"):
         # Pictures are marked where a person wants it, not where some package is installed.
         pipeline.watermark = None
     networks = [part for part in pipeline.components.values() if isinstance(part, nn.Module)]
     size = _size(networks, placement.offload)
-    if placement.offload is Offload.MODEL:
+    if placement.offload is Offload.NONE:
+        for network in networks:
+            network.to(placement.device)
+    elif placement.offload is Offload.MODEL:
         pipeline.enable_model_cpu_offload(device=placement.device)
     elif placement.offload is Offload.SEQUENTIAL:
         pipeline.enable_sequential_cpu_offload(device=placement.device)
