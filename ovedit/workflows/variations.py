@@ -110,8 +110,9 @@ def _seen_small(image: Pixels, new: Pixels, area: Rect, size: Size) -> Pixels:
     frame = _frame(area, size, Size(image.shape[1], image.shape[0]))
     # Every so many pixels are enough to begin with: the picture may have 100 million of them.
     step = max(1, min(frame.width // (2 * size.width), frame.height // (2 * size.height)))
-    rows = np.arange(frame.y, frame.bottom, step)
-    columns = np.arange(frame.x, frame.right, step)
+    # Those of the area among them, however narrow it is.
+    rows = np.arange(frame.y + (area.y - frame.y) % step, frame.bottom, step)
+    columns = np.arange(frame.x + (area.x - frame.x) % step, frame.right, step)
     small = image[np.ix_(rows, columns)].astype(np.float32)
     inside_rows = np.flatnonzero((rows >= area.y) & (rows < area.bottom))
     inside_columns = np.flatnonzero((columns >= area.x) & (columns < area.right))

@@ -24,6 +24,7 @@ LICENCES: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
     ("Pillow", "MIT-CMU", "https://python-pillow.github.io", ("pillow",)),
     ("Numba", "BSD-2-Clause", "https://numba.pydata.org", ("numba",)),
     ("LZ4", "BSD-3-Clause", "https://github.com/python-lz4/python-lz4", ("lz4",)),
+    ("xxHash", "BSD-2-Clause", "https://github.com/ifduyue/python-xxhash", ("xxhash",)),
     (
         "platformdirs, filelock",
         "MIT",
